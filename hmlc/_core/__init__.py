@@ -1,0 +1,1 @@
+"""The compiled kernels and their NumPy and Python twins."""

@@ -1,0 +1,5 @@
+"""The float types that every kernel takes."""
+
+ctypedef fused real:
+    float
+    double

@@ -1,0 +1,43 @@
+/* The register tile of every matrix product here: `rows` rows of A times a panel of LANES columns.
+ *
+ * A panel holds a matrix's columns [c, c + LANES) depth by depth: panel[p * LANES + lane], with zeros in
+ * the lanes past the last column. Element (i, p) of A is A[i * a_row + p * a_depth], so a matrix
+ * and its transpose are read alike, without packing. Each output is summed in order of depth, by
+ * FMA: its bits do not depend on how rows and columns are cut into tiles.
+ */
+#ifndef HMLC_TILE_H
+#define HMLC_TILE_H
+
+#include "simd.h"
+
+/* acc[i] += sum over p < depth of A(i, p) * panel[p], i < rows. `rows` must be a constant after
+ * inlining, at most TILE_ROWS, for acc to stay in registers. */
+INLINE void tile_fma(int rows, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth, const real *panel,
+                     ptrdiff_t depth, vec acc[]) {
+    for (ptrdiff_t p = 0; p < depth; p++) {
+        const vec b = v_load(panel + p * LANES);
+        const real *a = A + p * a_depth;
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
+        for (int i = 0; i < rows; i++)
+            acc[i] = v_fma(v_set(a[i * a_row]), b, acc[i]);
+    }
+}
+
+/* How many panels cover `columns` columns. */
+INLINE ptrdiff_t panels_of(ptrdiff_t columns) {
+    return (columns + LANES - 1) / LANES;
+}
+
+/* Packs columns [c, c + LANES) of the depth x columns matrix B, whose element (p, j) is
+ * B[p * b_depth + j * b_column], into a panel. */
+INLINE void pack_panel(const real *B, ptrdiff_t b_depth, ptrdiff_t b_column, ptrdiff_t depth,
+                       ptrdiff_t c, ptrdiff_t columns, real *panel) {
+    const ptrdiff_t width = columns - c < LANES ? columns - c : LANES;
+    for (ptrdiff_t p = 0; p < depth; p++)
+        for (ptrdiff_t j = 0; j < LANES; j++)
+            panel[p * LANES + j] = j < width ? B[p * b_depth + (c + j) * b_column] : 0;
+}
+
+#endif

@@ -1,0 +1,1 @@
+"""The kernels in vectorised NumPy: the mathematics in few lines."""

@@ -1,0 +1,35 @@
+"""Column moments and standard units."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def update(
+    X: NDArray[np.floating],
+    count: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    m2: NDArray[np.float64],
+) -> None:
+    """Join the moments of X's columns to (count, mean, m2): Chan, Golub, LeVeque 1979, eq. 2.1."""
+    n = len(X)
+    if n == 0:
+        return
+    first = X[0].astype(np.float64)
+    block_mean = first + np.mean(X - first, axis=0)
+    deviation = X - block_mean
+    delta = block_mean - mean
+    before, after = count[0], count[0] + n
+    m2 += np.sum(deviation**2, axis=0) + delta**2 * (before * n / after)
+    mean += delta * (n / after)
+    count[0] = after
+
+
+def standardise(
+    X: NDArray[np.floating],
+    mean: NDArray[np.floating],
+    scale: NDArray[np.floating],
+    out: NDArray[np.floating],
+) -> None:
+    """Set out = (X - mean) / scale."""
+    np.subtract(X, mean, out=out)
+    np.divide(out, scale, out=out)

@@ -1,0 +1,44 @@
+"""Column moments and standard units."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def update(
+    X: NDArray[np.floating],
+    count: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    m2: NDArray[np.float64],
+) -> None:
+    """Join the moments of X's columns to (count, mean, m2): Chan, Golub, LeVeque 1979, eq. 2.1."""
+    rows = X.tolist()
+    n = len(rows)
+    if n == 0:
+        return
+    before, after = float(count[0]), float(count[0]) + n
+    for j in range(X.shape[1]):
+        first = rows[0][j]
+        total = 0.0
+        for row in rows:
+            total += row[j] - first
+        block_mean = first + total / n
+        squares = 0.0
+        for row in rows:
+            deviation = row[j] - block_mean
+            squares += deviation * deviation
+        delta = block_mean - float(mean[j])
+        m2[j] += squares + delta * delta * (before * n / after)
+        mean[j] += delta * (n / after)
+    count[0] = after
+
+
+def standardise(
+    X: NDArray[np.floating],
+    mean: NDArray[np.floating],
+    scale: NDArray[np.floating],
+    out: NDArray[np.floating],
+) -> None:
+    """Set out = (X - mean) / scale."""
+    means, scales = mean.tolist(), scale.tolist()
+    for i, row in enumerate(X.tolist()):
+        out[i] = [(x - m) / s for x, m, s in zip(row, means, scales, strict=True)]
