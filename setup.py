@@ -66,8 +66,11 @@ class BuildKernels(build_ext):
         probe.parent.mkdir(parents=True, exist_ok=True)
         probe.write_text("#include <stddef.h>\n#include <Python.h>\nptrdiff_t probe;\n")
         try:
-            self.compiler.compile([str(probe)], output_dir=self.build_temp,
-                                  include_dirs=[sysconfig.get_path("include")])
+            self.compiler.compile(
+                [str(probe)],
+                output_dir=self.build_temp,
+                include_dirs=[sysconfig.get_path("include")],
+            )
         except (CompileError, OSError) as error:
             raise PlatformError(NO_COMPILER.format(error)) from error
 

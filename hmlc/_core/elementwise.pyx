@@ -26,7 +26,8 @@ if variant < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
 
 
-def instruction_set():
+# Not a kernel: it has no twin.
+def _instruction_set():
     """Return the name of the instruction set that the compiled kernels use."""
     return hmlc_variant_name(variant).decode()
 

@@ -72,8 +72,7 @@ const char *hmlc_variant_name(int variant);
 #define HMLC_EXTERN(family, variant)                                                               \
     extern const hmlc_##family##_f32 hmlc_##family##_f32_##variant;                                \
     extern const hmlc_##family##_f64 hmlc_##family##_f64_##variant;
-#define HMLC_SLOT(index, family, bits, variant)                                                    \
-    [index] = &hmlc_##family##_f##bits##_##variant,
+#define HMLC_SLOT(index, family, bits, variant) [index] = &hmlc_##family##_f##bits##_##variant,
 #define HMLC_SLOTS(family, bits)                                                                   \
     {HMLC_IF_BASELINE(HMLC_SLOT(HMLC_BASELINE, family, bits, baseline))                            \
          HMLC_IF_NEON(HMLC_SLOT(HMLC_NEON, family, bits, neon))                                    \

@@ -5,8 +5,8 @@
 
 #define ELEMENTWISE_KERNELS(K, real)                                                               \
     K(all_finite, const real *x, ptrdiff_t n, int *answer)                                         \
-    K(exponential, const real *x, ptrdiff_t n, real *out)                                                  \
-    K(hyperbolic_tangent, const real *x, ptrdiff_t n, real *out)                                                 \
+    K(exponential, const real *x, ptrdiff_t n, real *out)                                          \
+    K(hyperbolic_tangent, const real *x, ptrdiff_t n, real *out)                                   \
     K(softplus, const real *x, ptrdiff_t n, real *out)                                             \
     K(sigmoid, const real *x, ptrdiff_t n, real *out)                                              \
     K(sigmoid_gradient, const real *x, ptrdiff_t n, real *out)

@@ -31,8 +31,7 @@ static void add_deviations(const real *x, ptrdiff_t length, const real *shift, r
 }
 
 /* Sums of a block's deviations from `shift`; `scratch` holds shift, sum1 and sum2 of fold * d. */
-static void sum_block(const real *X, ptrdiff_t n, ptrdiff_t d, const double *shift,
-                      real *scratch) {
+static void sum_block(const real *X, ptrdiff_t n, ptrdiff_t d, const double *shift, real *scratch) {
     const ptrdiff_t fold = rows_folded(d), width = fold * d;
     real *sum1 = scratch + width, *sum2 = sum1 + width;
     fill_shift(shift, d, fold, scratch);
@@ -93,8 +92,7 @@ static void standardise(const real *X, ptrdiff_t n, ptrdiff_t d, const real *mea
     for (ptrdiff_t r = 0; r < n; r++, X += d, out += d) {
         ptrdiff_t j = 0;
         for (; j + LANES <= d; j += LANES)
-            v_store(out + j,
-                    v_div(v_sub(v_load(X + j), v_load(mean + j)), v_load(scale + j)));
+            v_store(out + j, v_div(v_sub(v_load(X + j), v_load(mean + j)), v_load(scale + j)));
         for (; j < d; j++)
             out[j] = (X[j] - mean[j]) / scale[j];
     }

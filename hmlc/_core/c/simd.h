@@ -90,7 +90,7 @@ enum { REGS = 2, TILE_ROWS = 6 };
 #define MASK REG
 #define FMA(a, b, c) MM(add)(MM(mul)(a, b), c)
 #define LESS(a, b) MM(cmplt)(a, b)
-#define SELECT(m, a, b) MM(or)(MM(and)(m, a), MM(andnot)(m, b))
+#define SELECT(m, a, b) MM(or)(MM (and)(m, a), MM(andnot)(m, b))
 enum { REGS = 4, TILE_ROWS = 2 };
 
 #elif defined(__aarch64__) || defined(_M_ARM64)

@@ -1,9 +1,9 @@
 /* The register tile of every matrix product here: `rows` rows of A times a panel of LANES columns.
  *
- * A panel holds a matrix's columns [c, c + LANES) depth by depth: panel[p * LANES + lane], with zeros in
- * the lanes past the last column. Element (i, p) of A is A[i * a_row + p * a_depth], so a matrix
- * and its transpose are read alike, without packing. Each output is summed in order of depth, by
- * FMA: its bits do not depend on how rows and columns are cut into tiles.
+ * A panel holds a matrix's columns [c, c + LANES) depth by depth: panel[p * LANES + lane], with
+ * zeros in the lanes past the last column. Element (i, p) of A is A[i * a_row + p * a_depth], so a
+ * matrix and its transpose are read alike, without packing. Each output is summed in order of
+ * depth, by FMA: its bits do not depend on how rows and columns are cut into tiles.
  */
 #ifndef HMLC_TILE_H
 #define HMLC_TILE_H

@@ -1,6 +1,7 @@
-/* exp, expm1, log1p, tanh, sigmoid and log by the project's own polynomials, since libm's differ between
- * machines. Range reduction and Taylor series; a degree more than a minimax fit would need buys
- * coefficients that can be read. Errors are bounded by tests against mpmath (tests/test_vmath.py).
+/* exp, expm1, log1p, tanh, sigmoid and log by the project's own polynomials, since libm's differ
+ * between machines. Range reduction and Taylor series; a degree more than a minimax fit would need
+ * buys coefficients that can be read. Errors are bounded by tests against mpmath
+ * (tests/test_vmath.py).
  */
 #ifndef HMLC_VMATH_H
 #define HMLC_VMATH_H

@@ -1,0 +1,15 @@
+"""Machine learning's classic algorithms, compiled."""
+
+from hmlc._backend import backend, use_backend
+from hmlc._estimator import ConvergenceWarning, NotFittedError
+from hmlc.features import StandardScaler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConvergenceWarning",
+    "NotFittedError",
+    "StandardScaler",
+    "backend",
+    "use_backend",
+]

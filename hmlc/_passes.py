@@ -1,0 +1,273 @@
+"""A pass over rows: cut into lanes, run a kernel over each on some threads, reduce in a fixed tree.
+
+Every statistic here is a sum over rows (Chu et al., "Map-Reduce for Machine Learning on Multicore",
+NIPS 2006). Rows are cut into lanes, each a run of whole blocks with a partial sum of its own; which
+thread runs a lane leaves no trace, so the result does not depend on the number of threads. How
+rows are cut is a function of shapes alone.
+"""
+
+import contextlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Partial = TypeVar("Partial")
+Array = NDArray[Any]
+
+BLOCK_ROWS = 256
+"""HMLC_BLOCK_ROWS of the C sources: kernels sum rows in blocks of this many."""
+
+MAX_LANES = 64
+PARTIALS_BYTES = 8 << 20
+CALL_BYTES = 4 << 20
+"""Rows are handed to a kernel in pieces of about this size, so that Ctrl-C is answered between."""
+CONVERT_BYTES = 256 << 10
+"""Rows of another dtype or layout are converted in pieces that stay in cache."""
+SERIAL_FLOPS = 2_000_000
+"""About 0.2 ms of work: below, waking a thread costs more than it saves."""
+
+
+def lane_bounds(n_rows: int, partial_bytes: int = 0) -> list[int]:
+    """Return the first row of every lane, and n_rows: whole blocks, nearly equal lanes."""
+    n_blocks = -(-n_rows // BLOCK_ROWS)
+    affordable = MAX_LANES if not partial_bytes else max(1, PARTIALS_BYTES // partial_bytes)
+    n_lanes = max(1, min(MAX_LANES, n_blocks, affordable))
+    starts = [BLOCK_ROWS * (n_blocks * lane // n_lanes) for lane in range(n_lanes)]
+    return [*starts, n_rows]
+
+
+class RowReader:
+    """Rows of a matrix as C-contiguous pieces of the kernels' float type.
+
+    An array that already is just that is sliced; any other is converted piece by piece into a
+    buffer, never as a whole.
+    """
+
+    def __init__(self, X: Array, dtype: DTypeLike) -> None:
+        self.X = X
+        self.dtype = np.dtype(dtype)
+        self.is_direct = X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned
+        piece_bytes = CALL_BYTES if self.is_direct else CONVERT_BYTES
+        row_bytes = max(1, X.shape[1] * self.dtype.itemsize)
+        self.piece_rows = max(1, piece_bytes // row_bytes // BLOCK_ROWS) * BLOCK_ROWS
+
+    def pieces(self, start: int, stop: int) -> Any:
+        """Yield (rows, first, last) over rows start to stop; all but the last are whole blocks."""
+        buffer = None
+        for first in range(start, stop, self.piece_rows):
+            last = min(first + self.piece_rows, stop)
+            rows = self.X[first:last]
+            if not self.is_direct:
+                if buffer is None:
+                    buffer = np.empty((last - first, self.X.shape[1]), self.dtype)
+                np.copyto(buffer[: last - first], rows, casting="unsafe")
+                rows = buffer[: last - first]
+            yield rows, first, last
+
+
+def reduce_rows(
+    X: Array,
+    dtype: DTypeLike,
+    kernel: Callable[[Array, int, int, Partial], None],
+    new_partial: Callable[[], Partial],
+    merge: Callable[[Partial, Partial], None],
+    *,
+    n_jobs: int | None = None,
+    flops_per_row: float = 1.0,
+    partial_bytes: int = 0,
+) -> Partial:
+    """Sum a kernel's statistic over all rows.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_columns)
+        Any real dtype and layout.
+    dtype : float32 or float64
+        What the kernel takes.
+    kernel : callable(rows, first, last, partial)
+        Adds rows X[first:last], given as a C-contiguous array of `dtype`, to `partial`.
+    new_partial : callable()
+        Returns an empty partial sum.
+    merge : callable(left, right)
+        Adds `right`, the sum over later rows, to `left`.
+    n_jobs : int, optional
+        Threads; see `n_threads`.
+    flops_per_row : float
+        About how many operations the kernel spends on a row; decides whether threads are worth it.
+    partial_bytes : int
+        Size of a partial: where it is large there are fewer lanes.
+    """
+    bounds = lane_bounds(len(X), partial_bytes)
+    partials = [new_partial() for _ in bounds[1:]]
+    reader = RowReader(X, dtype)
+
+    def run_lane(lane: int) -> None:
+        for rows, first, last in reader.pieces(bounds[lane], bounds[lane + 1]):
+            kernel(rows, first, last, partials[lane])
+
+    threads = n_threads(n_jobs) if len(X) * flops_per_row > SERIAL_FLOPS else 1
+    run_tasks(run_lane, len(partials), threads)
+    while len(partials) > 1:
+        for left, right in zip(partials[::2], partials[1::2], strict=False):
+            merge(left, right)
+        partials = partials[::2]
+    return partials[0]
+
+
+def map_rows(
+    X: Array,
+    dtype: DTypeLike,
+    kernel: Callable[[Array, int, int], None],
+    *,
+    n_jobs: int | None = None,
+    flops_per_row: float = 1.0,
+) -> None:
+    """Run kernel(rows, first, last) over all rows, for what it writes; see `reduce_rows`."""
+    reduce_rows(
+        X,
+        dtype,
+        lambda rows, first, last, _: kernel(rows, first, last),
+        lambda: None,
+        lambda left, right: None,
+        n_jobs=n_jobs,
+        flops_per_row=flops_per_row,
+    )
+
+
+def _positive_int(text: str | None) -> int | None:
+    return int(text) if text and text.strip().isdigit() and int(text) > 0 else None
+
+
+def _cgroup_cpus() -> int | None:
+    """Return the processors that the control group allows (cgroup v2 cpu.max), rounded up."""
+    with contextlib.suppress(OSError, ValueError):
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        if quota != "max":
+            return max(1, -(-int(quota) // int(period)))
+    return None
+
+
+def available_cpus() -> int:
+    """Return how many processors this process may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cpus = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(cpus, _cgroup_cpus() or cpus)
+
+
+_CPUS = available_cpus()
+
+
+def n_threads(n_jobs: int | None = None) -> int:
+    """Return the number of threads to use.
+
+    n_jobs counts as in scikit-learn: -1 is all processors. None is HMLC_NUM_THREADS, or all
+    processors; but never more than OMP_NUM_THREADS, by which joblib and Dask bound their
+    workers, and 1 in any thread but the main one, where somebody else's pool runs already.
+    """
+    if n_jobs is not None:
+        return n_jobs if n_jobs > 0 else max(1, _CPUS + 1 + n_jobs)
+    if threading.current_thread() is not threading.main_thread():
+        return 1
+    wanted = _positive_int(os.environ.get("HMLC_NUM_THREADS"))
+    bound = _positive_int(os.environ.get("OMP_NUM_THREADS"))
+    return wanted or min(_CPUS, bound or _CPUS)
+
+
+class _Worker:
+    """A thread that waits for work; handed over by two locks, which is cheaper than a queue."""
+
+    def __init__(self) -> None:
+        self.work: Callable[[], None] = lambda: None
+        self.go = threading.Lock()
+        self.done = threading.Lock()
+        self.go.acquire()
+        self.done.acquire()
+        threading.Thread(target=self._serve, name="hmlc", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self.go.acquire()
+            self.work()
+            self.work = lambda: None
+            self.done.release()
+
+    def start(self, work: Callable[[], None]) -> None:
+        self.work = work
+        self.go.release()
+
+
+_workers: list[_Worker] = []
+_pool_lock = threading.Lock()
+
+
+def _drop_pool() -> None:
+    """Forget the threads, which do not exist in a forked child."""
+    global _pool_lock
+    _workers.clear()
+    _pool_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drop_pool)
+
+
+def run_tasks(task: Callable[[int], None], count: int, threads: int) -> None:
+    """Run task(0) ... task(count - 1) on up to `threads` threads, the caller's among them.
+
+    The first exception, Ctrl-C included, ends the others after the task that each is at, and is
+    raised here when all have ended. While the pool is busy with another caller's tasks these run
+    on the caller's thread alone.
+    """
+    if min(threads, count) <= 1 or not _pool_lock.acquire(blocking=False):
+        for index in range(count):
+            task(index)
+        return
+    try:
+        _run_on_pool(task, count, min(threads, count))
+    finally:
+        _pool_lock.release()
+
+
+def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
+    while len(_workers) < threads - 1:
+        _workers.append(_Worker())
+    waiting = deque(range(count))
+    errors: list[BaseException] = []
+
+    def drain() -> None:
+        try:
+            while waiting:
+                try:
+                    index = waiting.popleft()
+                except IndexError:
+                    return
+                task(index)
+        except BaseException as error:
+            waiting.clear()
+            errors.append(error)
+
+    helpers = _workers[: threads - 1]
+    for worker in helpers:
+        worker.start(drain)
+    drain()
+    for worker in helpers:
+        _wait(worker, waiting, errors)
+    if errors:
+        raise errors[0]
+
+
+def _wait(worker: _Worker, waiting: deque[int], errors: list[BaseException]) -> None:
+    """Wait for a worker, through Ctrl-C too: until it has ended, the buffers are its."""
+    while True:
+        try:
+            worker.done.acquire()
+            return
+        except KeyboardInterrupt as error:
+            waiting.clear()
+            errors.append(error)

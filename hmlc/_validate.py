@@ -1,0 +1,216 @@
+"""Input checks: every error about what a user passes is raised here, before any work."""
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc import _passes
+from hmlc._backend import kernels
+
+Array = NDArray[Any]
+
+
+def compute_dtype(*arrays: Array) -> np.dtype[Any]:
+    """Return float32 where every array is float32 or float16, else float64."""
+    small = (np.dtype(np.float32), np.dtype(np.float16))
+    is_small = all(array.dtype.newbyteorder("=") in small for array in arrays)
+    return np.dtype(np.float32 if is_small else np.float64)
+
+
+def _as_real(values: Any, name: str) -> Array:
+    """Return an array of real numbers, as it is where it is one already."""
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise TypeError(
+            f"Sparse data was passed for {name}, but dense data is required. "
+            "Use '.toarray()' to convert to a dense numpy array."
+        )
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
+    if array.dtype.kind in "biuf":
+        wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
+        return array.astype(np.float64) if wide else array
+    if array.dtype.kind not in "OUS":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} must hold real numbers; could not convert: {error}") from error
+
+
+def check_finite(array: Array, name: str) -> None:
+    """Raise a ValueError where an array holds NaN or infinity.
+
+    The check is part of a pass over rows: chunked, threaded, no copy.
+    """
+    if array.dtype.kind != "f" or array.size == 0:
+        return
+    matrix = array.reshape(-1, 1) if array.ndim == 1 else array
+    all_finite = kernels().elementwise.all_finite
+    dtype = compute_dtype(array)
+    found: list[int] = []
+
+    def look(rows: Array, first: int, last: int) -> None:
+        if not all_finite(rows.reshape(-1)):
+            found.append(first)
+
+    _passes.map_rows(matrix, dtype, look, flops_per_row=matrix.shape[1])
+    if not found:
+        return
+    row = _first_bad_row(matrix, min(found))
+    what = "NaN" if np.isnan(matrix[row]).any() else "infinity"
+    raise ValueError(f"Input {name} contains {what}; the first is in row {row}.")
+
+
+def _first_bad_row(matrix: Array, start: int) -> int:
+    for row in range(start, len(matrix)):
+        if not np.isfinite(matrix[row]).all():
+            return row
+    raise ValueError("Input holds a number too large for float32")
+
+
+def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int = 1) -> Array:
+    """Return X as a finite real matrix of any dtype and layout, without a copy where it is one.
+
+    Raises
+    ------
+    ValueError
+        Not two-dimensional, too few rows or columns, complex, NaN or infinite.
+    TypeError
+        Sparse, or of things that are not numbers.
+    """
+    array = _as_real(X, name)
+    if array.ndim != 2:
+        shown = {0: "scalar", 1: "1D"}.get(array.ndim, f"{array.ndim}D")
+        raise ValueError(
+            f"Expected 2D array, got {shown} array instead: {name} has shape {array.shape}. "
+            "Reshape your data using array.reshape(-1, 1) if it has a single feature "
+            "or array.reshape(1, -1) if it contains a single sample."
+        )
+    for axis, (unit, minimum) in enumerate((("sample", min_rows), ("feature", min_columns))):
+        if array.shape[axis] < minimum:
+            raise ValueError(
+                f"Found array with {array.shape[axis]} {unit}(s) (shape={array.shape}) "
+                f"while a minimum of {minimum} is required."
+            )
+    check_finite(array, name)
+    return array
+
+
+def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
+    """Return y as a finite real vector (n,) or matrix (n, n_targets) of n_rows rows."""
+    if y is None:
+        raise ValueError(f"{name} cannot be None: this fit needs a target")
+    array = _as_real(y, name)
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
+        raise ValueError(f"{name} should be a 1d or 2d array; got shape {array.shape}")
+    check_same_length(array, n_rows, name)
+    check_finite(array, name)
+    return array
+
+
+def check_labels(y: Any, n_rows: int, name: str = "y") -> tuple[Array, NDArray[np.intp]]:
+    """Return the sorted distinct labels, and for every row the index of its own."""
+    if y is None:
+        raise ValueError(f"{name} cannot be None: this fit needs labels")
+    array = np.asarray(y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} should be a 1d array, got an array of shape {array.shape} instead"
+        )
+    check_same_length(array, n_rows, name)
+    if array.dtype.kind == "f":
+        check_finite(array, name)
+        if np.any(array != np.floor(array)):
+            raise ValueError(
+                f"Unknown label type: {name} is continuous; a classifier needs discrete labels"
+            )
+    elif array.dtype.kind not in "biuUSO":
+        raise TypeError(f"{name} must hold labels: numbers or strings; got dtype {array.dtype}")
+    try:
+        classes, codes = np.unique(array, return_inverse=True)
+    except TypeError as error:
+        raise TypeError(f"{name} mixes labels that cannot be sorted: {error}") from error
+    return classes, np.ascontiguousarray(codes.reshape(-1), dtype=np.intp)
+
+
+def check_same_length(array: Array, n_rows: int, name: str) -> None:
+    """Raise a ValueError where an array has not one entry a row of X."""
+    if array.ndim == 0 or len(array) != n_rows:
+        got = 0 if array.ndim == 0 else len(array)
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"X has {n_rows} rows, {name} has {got}"
+        )
+
+
+def check_number(
+    value: Any, name: str, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
+) -> float:
+    """Return a finite real parameter within its bounds."""
+    bound = f"a number {'>' if open_low else '>='} {low:g}" if low > -math.inf else "a number"
+    if high < math.inf:
+        bound += f" and <= {high:g}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {bound}; got {value!r}")
+    number = float(value)
+    too_low = number <= low if open_low else number < low
+    if not math.isfinite(number) or too_low or number > high:
+        raise ValueError(f"{name} must be {bound}; got {value!r}")
+    return number
+
+
+def check_integer(value: Any, name: str, *, low: int = 1) -> int:
+    """Return a whole-number parameter that is at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer >= {low}; got {value!r}")
+    if value < low:
+        raise ValueError(f"{name} must be an integer >= {low}; got {value!r}")
+    return int(value)
+
+
+def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """Return a parameter that is one of a few words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+    return value
+
+
+def check_bool(value: Any, name: str) -> bool:
+    """Return a parameter that is true or false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
+
+
+def check_n_jobs(value: Any) -> int | None:
+    """Return n_jobs: None, a positive number of threads, or a negative one (-1 is all)."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"n_jobs must be None or an integer other than 0; got {value!r}")
+    if value == 0:
+        raise ValueError("n_jobs must be None or an integer other than 0; got 0")
+    return int(value)
+
+
+def random_generator(random_state: Any) -> np.random.Generator:
+    """Return a generator from None, a seed, a Generator or a RandomState."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.Generator(np.random.PCG64(random_state.randint(0, 2**31 - 1)))
+    if random_state is None or (
+        isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool)
+    ):
+        if random_state is not None and random_state < 0:
+            raise ValueError(f"random_state must be a seed >= 0; got {random_state!r}")
+        return np.random.Generator(np.random.PCG64(random_state))  # type: ignore[arg-type]
+    raise TypeError(f"random_state must be None, a seed or a Generator; got {random_state!r}")

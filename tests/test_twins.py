@@ -1,0 +1,45 @@
+"""Every kernel has a NumPy and a Python twin of the same name and arguments."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+import hmlc._core
+
+CORE = Path(hmlc._core.__file__).parent
+FAMILIES = sorted(path.stem for path in (CORE / "numpy_twin").glob("[!_]*.py"))
+
+
+def kernels_of(module):
+    """Return name -> argument names of a module's public functions."""
+    return {
+        name: list(inspect.signature(value).parameters)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (
+            inspect.isfunction(value)
+            or "cyfunction" in type(value).__name__.lower()
+            or "fused" in type(value).__name__.lower()
+        )
+        and getattr(value, "__module__", module.__name__) == module.__name__
+    }
+
+
+def test_every_family_has_three_modules():
+    compiled = {
+        path.name.split(".")[0]
+        for path in CORE.glob("[!_]*.*")
+        if ".abi3" in path.name or ".cpython" in path.name or path.suffix == ".pyd"
+    }
+    python = {path.stem for path in (CORE / "python_twin").glob("[!_]*.py")}
+    assert compiled == set(FAMILIES) == python
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("twin", ["numpy_twin", "python_twin"])
+def test_kernels_have_the_same_names_and_arguments(family, twin):
+    compiled = kernels_of(importlib.import_module(f"hmlc._core.{family}"))
+    assert compiled
+    assert kernels_of(importlib.import_module(f"hmlc._core.{twin}.{family}")) == compiled
