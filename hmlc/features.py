@@ -1,5 +1,6 @@
 """Features made from columns: standard units, polynomials, sinusoids, learned at fit and kept."""
 
+import itertools
 from typing import Any, Self
 
 import numpy as np
@@ -131,3 +132,44 @@ class StandardScaler(Estimator):
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
         return matrix.astype(dtype) * self.scale_.astype(dtype) + self.mean_.astype(dtype)
+
+
+class FeatureMap:
+    """The columns on which an estimator fits: those given, then functions of them.
+
+    Without a degree above 1 and without sinusoids they are X itself, untouched. Polynomials (of
+    total degree 2 and more) and sinusoids are made of the columns in standard units where
+    `normalize` is on, by the statistics of the rows given to `fit`, as the original's are: powers
+    of raw columns overflow and are nearly collinear.
+    """
+
+    def __init__(self, *, polynomial_degree: int, sinusoid_degree: int, normalize: bool) -> None:
+        self.polynomial_degree = _validate.check_integer(
+            polynomial_degree, "polynomial_degree", low=1
+        )
+        self.sinusoid_degree = _validate.check_integer(sinusoid_degree, "sinusoid_degree", low=0)
+        self.normalize = _validate.check_bool(normalize, "normalize")
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the columns are X's own."""
+        return self.polynomial_degree == 1 and self.sinusoid_degree == 0
+
+    def fit(self, X: Array, n_jobs: int | None = None) -> Array:
+        """Learn the standard units of a checked matrix; return its columns."""
+        if not self.is_identity and self.normalize:
+            self._scaler = StandardScaler(n_jobs=n_jobs).fit(X)
+        return self.transform(X)
+
+    def transform(self, X: Array) -> Array:
+        """Return the columns of a checked matrix, in its compute dtype where any are made."""
+        if self.is_identity:
+            return X
+        Z = self._scaler.transform(X) if self.normalize else X.astype(_validate.compute_dtype(X))
+        made = [
+            np.prod(Z[:, list(chosen)], axis=1, keepdims=True)
+            for degree in range(2, self.polynomial_degree + 1)
+            for chosen in itertools.combinations_with_replacement(range(Z.shape[1]), degree)
+        ]
+        made += [np.sin(k * Z) for k in range(1, self.sinusoid_degree + 1)]
+        return np.concatenate([X.astype(Z.dtype), *made], axis=1)
