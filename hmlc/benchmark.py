@@ -107,7 +107,7 @@ def format_table(timings: list[Timing]) -> str:
     for timing in timings:
         c, numpy, python = (1e3 * timing.seconds[name] for name in BACKENDS)
         lines.append(
-            f"{timing.kernel:<32} {timing.work:<26} {c:>9.3f} {numpy:>9.3f} {python:>10.1f} {timing.speed_up('numpy'):>8.1f} "
-            f"{timing.speed_up('python'):>9.0f}"
+            f"{timing.kernel:<32} {timing.work:<26} {c:>9.3f} {numpy:>9.3f} {python:>10.1f} "
+            f"{timing.speed_up('numpy'):>8.1f} {timing.speed_up('python'):>9.0f}"
         )
     return "\n".join(lines)
