@@ -20,15 +20,13 @@ FLOAT_BITS = (32, 64)
 LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 MSVC = sys.platform == "win32" and "GCC" not in sys.version
-COMMON_FLAGS = (
-    ["/O2", "/std:c11", "/fp:precise", "/W3", "/experimental:c11atomics"]
+FLAGS = (
+    ["/O2", "/std:c11", "/fp:precise", "/W3"]
     if MSVC
-    else ["-O2", "-g0", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
+    else "-O2 -g0 -std=c11 -ffp-contract=off -fno-math-errno -fvisibility=hidden -Wall -Wextra".split()
 )
-# Cython's generated C is not ours to warn about; the kernels are.
-KERNEL_WARNINGS = [] if MSVC else ["-Wall", "-Wextra"]
 if os.environ.get("HMLC_WERROR") and not MSVC:
-    KERNEL_WARNINGS.append("-Werror")
+    FLAGS.append("-Werror")
 
 # Variant name -> compiler flags. The first is what any processor of the architecture runs.
 X86_VARIANTS = {
@@ -91,7 +89,7 @@ class BuildKernels(build_ext):
             [str(source)],
             output_dir=str(Path(self.build_temp) / f"{variant}_f{bits}"),
             macros=[("HMLC_VARIANT", variant), ("HMLC_REAL_BITS", str(bits))],
-            extra_postargs=COMMON_FLAGS + KERNEL_WARNINGS + flags,
+            extra_postargs=FLAGS + flags,
         )
 
 
@@ -112,7 +110,7 @@ def extensions() -> list[Extension]:
     common = {
         "define_macros": macros,
         "include_dirs": [str(CORE / "c")],
-        "extra_compile_args": COMMON_FLAGS,
+        "extra_compile_args": FLAGS,
         "extra_link_args": [] if MSVC or sys.platform == "darwin" else ["-Wl,--strip-all"],
         "py_limited_api": LIMITED_API,
     }
