@@ -23,7 +23,16 @@ MSVC = sys.platform == "win32" and "GCC" not in sys.version
 FLAGS = (
     ["/O2", "/std:c11", "/fp:precise", "/W3"]
     if MSVC
-    else "-O2 -g0 -std=c11 -ffp-contract=off -fno-math-errno -fvisibility=hidden -Wall -Wextra".split()
+    else [
+        "-O2",
+        "-g0",
+        "-std=c11",
+        "-ffp-contract=off",
+        "-fno-math-errno",
+        "-fvisibility=hidden",
+        "-Wall",
+        "-Wextra",
+    ]
 )
 if os.environ.get("HMLC_WERROR") and not MSVC:
     FLAGS.append("-Werror")
