@@ -10,6 +10,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, PlatformError
 
 CORE = Path("hmlc/_core")
@@ -102,6 +103,13 @@ class BuildKernels(build_ext):
         )
 
 
+class BuildModules(build_py):
+    """Leave the scripts in data/ out: installed, hmlc.data is a folder of tables."""
+
+    def find_package_modules(self, package, package_dir):
+        return [] if package == "hmlc.data" else super().find_package_modules(package, package_dir)
+
+
 class StableAbiWheel(bdist_wheel):
     """Tag the wheel for every CPython from 3.11 on."""
 
@@ -149,5 +157,5 @@ def extensions() -> list[Extension]:
 
 setup(
     ext_modules=extensions(),
-    cmdclass={"build_ext": BuildKernels, "bdist_wheel": StableAbiWheel},
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildModules, "bdist_wheel": StableAbiWheel},
 )
