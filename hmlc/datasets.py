@@ -8,7 +8,7 @@ the package.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class Dataset:
     target : ndarray of float64 or int64, shape (n,)
         A quantity, or for a classification the index into `target_names`.
     feature_names : tuple of str, length d
+    target_name : str
+        What is to be predicted.
     name : str
     source : str
         Who made the data, and when.
@@ -51,11 +53,25 @@ class Dataset:
     data: NDArray[Any] = field(repr=False)
     target: NDArray[Any] = field(repr=False)
     feature_names: tuple[str, ...] = field(repr=False)
+    target_name: str = field(repr=False)
     name: str
     source: str
     licence: str
     target_names: tuple[str, ...] | None = None
     row_names: tuple[str, ...] | None = field(default=None, repr=False)
+
+    @property
+    def target_labels(self) -> NDArray[np.str_]:
+        """The name of each row's class, shape (n,).
+
+        Raises
+        ------
+        ValueError
+            If the target is a quantity.
+        """
+        if self.target_names is None:
+            raise ValueError(f"{self.name} has no classes: {self.target_name} is a quantity")
+        return np.array(self.target_names)[self.target]
 
 
 def _read(name: str, data_dir: str | Path | None) -> Table:
@@ -89,6 +105,7 @@ def load_iris(data_dir: str | Path | None = None) -> Dataset:
         data=table.numbers(features),
         target=table.codes("species", species),
         feature_names=features,
+        target_name="species",
         name="Iris",
         source="R. A. Fisher (1936); UCI Machine Learning Repository",
         licence="CC BY 4.0",
@@ -122,6 +139,7 @@ def load_gauss2(data_dir: str | Path | None = None) -> Dataset:
         data=table.numbers(["x"]),
         target=table.numbers(["y"])[:, 0],
         feature_names=("x",),
+        target_name="y",
         name="Gauss2",
         source="B. Rust, NIST Statistical Reference Datasets (1996)",
         licence="public domain",
@@ -169,6 +187,7 @@ def load_countries(year: int | None = None, data_dir: str | Path | None = None) 
         data=np.ascontiguousarray(values[keep, : len(features)]),
         target=values[keep, 3],
         feature_names=features,
+        target_name="life_expectancy",
         name="Countries",
         source="Gapminder Foundation; excerpt by J. Bryan",
         licence="CC BY 3.0",
@@ -202,6 +221,7 @@ def load_microchips(data_dir: str | Path | None = None) -> Dataset:
         data=table.numbers(["test_1", "test_2"]),
         target=table.codes("accepted", ["0", "1"]),
         feature_names=("test_1", "test_2"),
+        target_name="accepted",
         name="Microchips",
         source="artificial: data/make_artificial.py",
         licence="MIT",
@@ -235,6 +255,7 @@ def load_server(data_dir: str | Path | None = None) -> Dataset:
         data=table.numbers(["latency_ms", "throughput_mb_s"]),
         target=table.codes("anomaly", ["0", "1"]),
         feature_names=("latency_ms", "throughput_mb_s"),
+        target_name="anomaly",
         name="Server",
         source="artificial: data/make_artificial.py",
         licence="MIT",
@@ -283,10 +304,39 @@ def load_happiness(
         data=table.numbers(columns),
         target=table.numbers(["Happiness.Score"])[:, 0],
         feature_names=tuple(columns),
+        target_name="Happiness.Score",
         name="World Happiness Report 2017",
         source="J. Helliwell, R. Layard, J. Sachs (eds.), World Happiness Report 2017",
         licence="its publisher's; not redistributed with hmlc",
         row_names=table.texts("Country"),
+    )
+
+
+def load_well_being(data_dir: str | Path | None = None) -> Dataset:
+    """Load a table of countries with two features of well-being, for the regression examples.
+
+    It is the happiness report where that is at hand (see `load_happiness`), and else Gapminder's
+    table: life expectancy by the logarithm of wealth, and by year.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        Where to look first.
+
+    Returns
+    -------
+    Dataset
+        `data` float64 (155, 2) and points from 0 to 10 in `target`; or (1704, 2), and years.
+    """
+    try:
+        return load_happiness(data_dir=data_dir, fetch=False)
+    except FileNotFoundError:
+        countries = load_countries(data_dir=data_dir)
+    wealth, year = countries.data[:, 0], countries.data[:, 2]
+    return replace(
+        countries,
+        data=np.column_stack([np.log10(wealth), year]),
+        feature_names=("log10_gdp_per_capita", "year"),
     )
 
 
@@ -373,6 +423,7 @@ def _load_images(
         data=images.reshape(len(images), height * width),
         target=labels.astype(np.int64),
         feature_names=tuple(f"pixel_{i}_{j}" for i in range(height) for j in range(width)),
+        target_name="class",
         name=image_set.name,
         source=image_set.source,
         licence=image_set.licence,
