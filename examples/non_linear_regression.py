@@ -21,9 +21,8 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
     residual = np.sum((curve.target - model.predict(curve.data)) ** 2)
     print(f"{len(model.coef_)} columns from one; residual sum of squares {residual:.1f}")
     print("(NIST's certified minimum for the true eight-parameter model is 1247.5)")
-    print(
-        f"gradient descent: {descent.n_iter_} steps, R2 {descent.score(curve.data, curve.target):.4f}"
-    )
+    score = descent.score(curve.data, curve.target)
+    print(f"gradient descent: {descent.n_iter_} steps, R2 {score:.4f}")
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
