@@ -1,7 +1,6 @@
 """Builds the kernels: one C source per family, compiled once per instruction set and float type."""
 
 import os
-import platform
 import sys
 import sysconfig
 from pathlib import Path
@@ -57,9 +56,12 @@ The compiler's own message: {}
 
 def variants() -> dict[str, list[str]]:
     """Return the instruction sets to compile for the machine that the wheel is for."""
-    target = os.environ.get("ARCHFLAGS", "") + sysconfig.get_platform() + platform.machine()
-    is_arm = any(name in target.lower() for name in ("arm64", "aarch64"))
-    return {"neon": []} if is_arm else X86_VARIANTS
+    target = (os.environ.get("ARCHFLAGS") or sysconfig.get_platform()).lower()
+    if any(name in target for name in ("arm64", "aarch64")):
+        return {"neon": []}
+    if any(name in target for name in ("x86_64", "amd64")):
+        return X86_VARIANTS
+    return {"baseline": []}
 
 
 class BuildKernels(build_ext):
