@@ -282,15 +282,14 @@ def newton_steps(
 
 def _newton_direction(gradient: Vector, hessian: Matrix) -> Vector:
     """Return -(hessian + damping I)^-1 gradient, with the least damping of a few that works."""
-    right = -gradient[:, None]
     diagonal = np.diag_indices(len(hessian))
     largest = float(np.max(hessian[diagonal]))
     for damping in (0.0, 1e-10, 1e-7, 1e-4):
         damped = hessian.copy()
         damped[diagonal] += damping * largest
-        solution = solve_positive(damped, right)
+        solution = solve_positive(damped, -gradient)
         if solution is not None and np.isfinite(solution).all():
-            return np.asarray(solution)[:, 0]
+            return solution
     return -gradient
 
 

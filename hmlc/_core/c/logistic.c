@@ -256,12 +256,20 @@ INLINE vec logistic(vec z, vec sign, vec *residual, vec *curvature) {
     return v_mul(there, v_add(v_max(m, v_set(0)), v_log1p01(t)));
 }
 
+/* -1 where a code is the class, else 1; without a branch, for labels are as good as random. */
+INLINE vec class_sign(vec code, vec class) {
+    const vec far = v_abs(v_sub(code, class));
+    return v_select(v_less(far, v_set(R(0.5))), v_set(-1), v_set(1));
+}
+
 /* For k = 1: lanes are rows. */
 static void sigmoid_rows(const stretch *s, ptrdiff_t rows, const ptrdiff_t *codes, double *loss) {
-    const ptrdiff_t class = (ptrdiff_t)s->classes[0];
+    const vec class = v_set(s->classes[0]);
     real *sign = s->panel;
     for (ptrdiff_t r = 0; r < rows; r++)
-        sign[r] = (real)(1 - 2 * (int)(codes[r] == class));
+        sign[r] = (real)codes[r];
+    for (ptrdiff_t r = 0; r < rows; r += LANES)
+        v_store(sign + r, class_sign(v_load(sign + r), class));
     memset(sign + rows, 0, LANES * sizeof(real));
     vec total = v_set(0), residual, curvature;
     for (ptrdiff_t r = 0; r < rows; r += LANES) {
@@ -281,8 +289,7 @@ static void sigmoid_columns(const stretch *s, ptrdiff_t rows, const ptrdiff_t *c
         real *curvature = s->curvature + p * (s->capacity + SPARE) * LANES;
         vec total = v_set(0), residual, second;
         for (ptrdiff_t r = 0; r < rows; r++, z += LANES, curvature += LANES) {
-            const vec far = v_abs(v_sub(v_set((real)codes[r]), class));
-            const vec sign = v_select(v_less(far, v_set(R(0.5))), v_set(-1), v_set(1));
+            const vec sign = class_sign(v_set((real)codes[r]), class);
             total = v_add(total, logistic(v_load(z), sign, &residual, &second));
             v_store(z, residual);
             v_store(curvature, second);

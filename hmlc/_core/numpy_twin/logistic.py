@@ -71,7 +71,7 @@ def softmax(Z: Reals) -> None:
 
 
 def log_softmax(Z: Reals) -> None:
-    """Replace each row z by z - log(sum(exp(z))); the largest is left out of the sum, for digits."""
+    """Replace each row z by z - log(sum(exp(z))); the sum leaves the largest out, for digits."""
     rows, at = np.arange(len(Z)), Z.argmax(axis=1)
     Z -= Z[rows, at][:, None]
     e = np.exp(Z)
