@@ -21,7 +21,7 @@ def compute_dtype(*arrays: Array) -> np.dtype[Any]:
     return np.dtype(np.float32 if is_small else np.float64)
 
 
-def _as_real(values: Any, name: str) -> Array:
+def as_real(values: Any, name: str) -> Array:
     """Return an array of real numbers, as it is where it is one already."""
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(
@@ -84,7 +84,7 @@ def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int
     TypeError
         Sparse, or of things that are not numbers.
     """
-    array = _as_real(X, name)
+    array = as_real(X, name)
     if array.ndim != 2:
         shown = {0: "scalar", 1: "1D"}.get(array.ndim, f"{array.ndim}D")
         raise ValueError(
@@ -106,7 +106,7 @@ def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
     """Return y as a finite real vector (n,) or matrix (n, n_targets) of n_rows rows."""
     if y is None:
         raise ValueError(f"{name} cannot be None: this fit needs a target")
-    array = _as_real(y, name)
+    array = as_real(y, name)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
         raise ValueError(f"{name} should be a 1d or 2d array; got shape {array.shape}")
     check_same_length(array, n_rows, name)
@@ -134,11 +134,30 @@ def check_labels(y: Any, n_rows: int, name: str = "y") -> tuple[Array, NDArray[n
             )
     elif array.dtype.kind not in "biuUSO":
         raise TypeError(f"{name} must hold labels: numbers or strings; got dtype {array.dtype}")
+    if array.dtype.kind in "biuf" and len(array) and _spread(array) <= len(array):
+        return _count_labels(array)
     try:
         classes, codes = np.unique(array, return_inverse=True)
     except TypeError as error:
         raise TypeError(f"{name} mixes labels that cannot be sorted: {error}") from error
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=np.intp)
+
+
+def _spread(labels: Array) -> float:
+    """Return the distance from the smallest to the largest whole number."""
+    low, high = labels.min(), labels.max()
+    return math.inf if max(abs(float(low)), abs(float(high))) > 2**52 else float(high) - float(low)
+
+
+def _count_labels(labels: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Do what np.unique does, without sorting, for whole numbers close together."""
+    offsets = labels.astype(np.intp)
+    low = offsets.min()
+    offsets -= low
+    is_there = np.zeros(offsets.max() + 1, bool)
+    is_there[offsets] = True
+    classes = (np.flatnonzero(is_there) + low).astype(labels.dtype)
+    return classes, (np.cumsum(is_there) - 1).astype(np.intp)[offsets]
 
 
 def check_same_length(array: Array, n_rows: int, name: str) -> None:

@@ -279,7 +279,13 @@ INLINE void v_store_part(real *p, ptrdiff_t count, vec a) {
 INLINE real v_sum(vec a) {
     real lanes[LANES];
     v_store(lanes, a);
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
     for (int half = LANES / 2; half > 0; half /= 2)
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
         for (int i = 0; i < half; i++)
             lanes[i] += lanes[i + half];
     return lanes[0];
