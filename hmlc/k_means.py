@@ -1,13 +1,6 @@
-"""k-means: Lloyd's iteration from k-means++ seeds.
+"""k-means: rows grouped around the nearest of k centres."""
 
-Inside a fit centres are float64 and relative to `shift`, the mean of the data: nothing cancels
-however far from the origin the rows lie.
-"""
-
-import math
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -16,269 +9,15 @@ from numpy.typing import NDArray
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator
-from hmlc._optimize import Report, reporter
+from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
+from hmlc._optimize import reporter
+from hmlc._seeding import plus_plus_seeds, random_seeds
 from hmlc.features import column_moments
 
 Array = NDArray[Any]
-Double = NDArray[np.float64]
-Labels = NDArray[np.int32]
 
 RANDOM_RUNS = 10
 """What n_init="auto" means for random seeds, as in scikit-learn."""
-
-
-class Clusters:
-    """Sum of x - shift and number of rows of every cluster, and how many rows changed theirs."""
-
-    def __init__(self, n_clusters: int, n_columns: int) -> None:
-        self.sums = np.zeros((n_clusters, n_columns))
-        self.counts = np.zeros(n_clusters, np.int64)
-        self.changed = np.zeros(1, np.int64)
-
-    def merge(self, later: "Clusters") -> None:
-        """Add the statistic of later rows."""
-        self.sums += later.sums
-        self.counts += later.counts
-        self.changed += later.changed
-
-    def means(self, centres: Double) -> Double:
-        """Return each cluster's mean; an empty one stays at its centre."""
-        counts = self.counts[:, np.newaxis]
-        return np.where(counts > 0, self.sums / np.maximum(counts, 1), centres)
-
-    def explained(self) -> float:
-        """Return the sum over clusters of n_j |m_j - shift|^2."""
-        return _sum(self.sums**2 / np.maximum(self.counts, 1)[:, np.newaxis])
-
-
-@dataclass(frozen=True)
-class Run:
-    """Where one run of Lloyd's iteration ended; centres are in the columns' own units."""
-
-    centres: Array
-    labels: Labels
-    inertia: float
-    cost_history: Double
-    converged: bool
-
-
-def _sum(values: Array) -> float:
-    """Return the sum in order of memory: NumPy's own order depends on the processor."""
-    return float(np.cumsum(values)[-1])
-
-
-def _add(left: Double, right: Double) -> None:
-    left += right
-
-
-class Rows:
-    """A checked matrix and the passes over it that k-means is made of."""
-
-    def __init__(self, matrix: Array, shift: Array, n_jobs: int | None) -> None:
-        self.matrix = matrix
-        self.dtype = _validate.compute_dtype(matrix)
-        self.shift = shift.astype(self.dtype)
-        self.n_jobs = n_jobs
-
-    def at(self, places: Any) -> Array:
-        """Return some rows in the kernels' float type."""
-        return self.matrix[places].astype(self.dtype)
-
-    def _flops(self, n_centres: int) -> int:
-        return 2 * self.matrix.shape[1] * (n_centres + 4)
-
-    def centred(self, centres: Array) -> Array:
-        """Return centres relative to the shift, for the kernels that want them so."""
-        return (centres.astype(np.float64) - self.shift).astype(self.dtype)
-
-    def step(self, centres: Double, labels: Labels) -> Clusters:
-        """Relabel all rows by centres relative to the shift; return the clusters' statistic."""
-        near, lloyd = centres.astype(self.dtype), kernels().k_means.lloyd
-
-        def kernel(rows: Array, first: int, last: int, partial: Clusters) -> None:
-            lloyd(
-                rows,
-                self.shift,
-                near,
-                labels[first:last],
-                partial.changed,
-                partial.sums,
-                partial.counts,
-            )
-
-        return _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            kernel,
-            lambda: Clusters(*centres.shape),
-            Clusters.merge,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(centres)),
-            partial_bytes=centres.nbytes,
-        )
-
-    def settle(self, centres: Array, labels: Labels) -> float:
-        """Label all rows by centres in their own units; return the inertia."""
-        near, family = self.centred(centres), kernels().k_means
-        return self._inertia(
-            centres,
-            labels,
-            lambda rows, first, last: family.assign(rows, self.shift, near, labels[first:last]),
-        )
-
-    def squares(self, centres: Array, labels: Labels) -> Array:
-        """Return each row's squared distance from the centre of its label."""
-        squares = np.empty(len(self.matrix), self.dtype)
-        self._inertia(centres, labels, lambda rows, first, last: None, squares)
-        return squares
-
-    def _inertia(
-        self, centres: Array, labels: Labels, before: Any, squares: Array | None = None
-    ) -> float:
-        inertia = kernels().k_means.inertia
-
-        def kernel(rows: Array, first: int, last: int, total: Double) -> None:
-            before(rows, first, last)
-            out = np.empty(len(rows), self.dtype) if squares is None else squares[first:last]
-            inertia(rows, centres, labels[first:last], out, total)
-
-        total = _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            kernel,
-            lambda: np.zeros(1),
-            _add,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(centres)),
-        )
-        return float(total[0])
-
-    def approach(self, centre: Array, closest: Array) -> Double:
-        """Lower `closest` to the squared distance from a centre; return its sum by block."""
-        approach = kernels().k_means.approach
-        size = _passes.BLOCK_ROWS
-        totals = np.zeros(-(-len(self.matrix) // size))
-
-        def kernel(rows: Array, first: int, last: int) -> None:
-            approach(rows, centre, closest[first:last], totals[first // size : -(-last // size)])
-
-        _passes.map_rows(
-            self.matrix, self.dtype, kernel, n_jobs=self.n_jobs, flops_per_row=self._flops(1)
-        )
-        return totals
-
-    def potentials(self, candidates: Array, closest: Array) -> Double:
-        """Return for every candidate the sum of squared distances that it would leave."""
-        potentials = kernels().k_means.potentials
-        return _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            lambda rows, first, last, totals: potentials(
-                rows, candidates, closest[first:last], totals
-            ),
-            lambda: np.zeros(len(candidates)),
-            _add,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(candidates)),
-        )
-
-
-def _sample(
-    closest: Array, block_totals: Double, tries: int, rng: np.random.Generator
-) -> list[int]:
-    """Draw rows with probability proportional to `closest`; a row of zero only if all are."""
-    cumulative = np.cumsum(block_totals)
-    if not cumulative[-1] > 0:
-        return rng.integers(len(closest), size=tries).tolist()
-    drawn = []
-    last_block = int(np.flatnonzero(block_totals)[-1])
-    for draw in rng.random(tries) * cumulative[-1]:
-        block = min(int(np.searchsorted(cumulative, draw, side="right")), last_block)
-        first = block * _passes.BLOCK_ROWS
-        inside = closest[first : first + _passes.BLOCK_ROWS]
-        rest = draw - (cumulative[block - 1] if block else 0.0)
-        row = int(np.searchsorted(np.cumsum(inside, dtype=np.float64), rest, side="right"))
-        drawn.append(first + min(row, int(np.flatnonzero(inside)[-1])))
-    return drawn
-
-
-def plus_plus_seeds(rows: Rows, n_clusters: int, rng: np.random.Generator) -> Array:
-    """Return seeds far from each other: Arthur and Vassilvitskii, "k-means++", SODA 2007.
-
-    The first is a row drawn uniformly. Each next is drawn with probability proportional to the
-    squared distance from the seeds so far: the best of 2 + floor(ln k) draws (the paper's
-    section 5), by the sum of squares that it leaves.
-    """
-    tries = 2 + int(math.log(n_clusters))
-    closest = np.full(len(rows.matrix), np.inf, rows.dtype)
-    seeds = [rows.at(int(rng.integers(len(closest))))]
-    while len(seeds) < n_clusters:
-        block_totals = rows.approach(seeds[-1], closest)
-        candidates = rows.at(_sample(closest, block_totals, tries, rng))
-        best = int(np.argmin(rows.potentials(candidates, closest)))
-        seeds.append(candidates[best])
-    return np.stack(seeds)
-
-
-def random_seeds(rows: Rows, n_clusters: int, rng: np.random.Generator) -> Array:
-    """Return different rows, drawn uniformly."""
-    return rows.at(rng.choice(len(rows.matrix), n_clusters, replace=False))
-
-
-def _farthest(squares: Array, labels: Labels, counts: NDArray[np.int64]) -> Iterator[int]:
-    """Yield rows off their centres, the farthest first, that are not alone in their clusters.
-
-    As many rows as there are clusters suffice: no more than that can be passed over.
-    """
-    kept = min(len(counts), len(squares))
-    bound = np.partition(squares, len(squares) - kept)[len(squares) - kept]
-    candidates = np.flatnonzero((squares >= bound) & (squares > 0))
-    for row in candidates[np.argsort(-squares[candidates], kind="stable")]:
-        if counts[labels[row]] > 1:
-            yield int(row)
-
-
-def _fill_empty(rows: Rows, clusters: Clusters, centres: Double, labels: Labels) -> None:
-    """Give every empty cluster a row of its own: the farthest from its centre."""
-    empty = np.flatnonzero(clusters.counts == 0)
-    if len(empty) == 0:
-        return
-    squares = rows.squares((centres + rows.shift).astype(rows.dtype), labels)
-    for cluster, row in zip(empty, _farthest(squares, labels, clusters.counts), strict=False):
-        x = (rows.at(row) - rows.shift).astype(np.float64)
-        left = labels[row]
-        clusters.sums[left] -= x
-        clusters.counts[left] -= 1
-        clusters.sums[cluster] = x
-        clusters.counts[cluster] = 1
-        clusters.changed += 1
-        labels[row] = cluster
-
-
-def lloyd(
-    rows: Rows, seeds: Array, *, total: float, max_iter: int, tol: float, report: Report
-) -> Run:
-    """Move each centre to the mean of the rows nearest to it, until no row changes its centre.
-
-    Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28, 1982, method I. It
-    ends too where the centres' squared steps sum to no more than `tol`. `total` is the sum of
-    squares about the shift, from which the cost of each step follows without another pass:
-    sum |x - m_label|^2 = sum |x - s|^2 - sum_j n_j |m_j - s|^2.
-    """
-    labels = np.full(len(rows.matrix), -1, np.int32)
-    centres = seeds.astype(np.float64) - rows.shift
-    history: list[float] = []
-    converged = False
-    while len(history) < max_iter and not converged:
-        clusters = rows.step(centres, labels)
-        _fill_empty(rows, clusters, centres, labels)
-        before, centres = centres, clusters.means(centres)
-        converged = clusters.changed[0] == 0 or _sum((centres - before) ** 2) <= tol
-        history.append(max(total - clusters.explained(), 0.0))
-        report(len(history), history[-1])
-    settled = (centres + rows.shift).astype(rows.dtype)
-    inertia = rows.settle(settled, labels)
-    return Run(settled, labels, inertia, np.array(history), bool(converged))
 
 
 class KMeans(Estimator):
@@ -393,8 +132,8 @@ class KMeans(Estimator):
         moments = column_moments(matrix, n_jobs)
         rows = Rows(matrix, moments.mean, n_jobs)
         offset = moments.mean - rows.shift
-        total = _sum(moments.m2 + len(matrix) * offset**2)
-        scaled_tol = tol * _sum(moments.variance) / matrix.shape[1]
+        total = ordered_sum(moments.m2 + len(matrix) * offset**2)
+        scaled_tol = tol * ordered_sum(moments.variance) / matrix.shape[1]
         report = reporter("KMeans", self.verbose)
         best: Run | None = None
         for _ in range(n_runs):
@@ -453,7 +192,7 @@ class KMeans(Estimator):
         """Return the index of each row's nearest centre, int32 of shape (n_samples,)."""
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
-        rows.settle(centres, labels)
+        rows.assign(centres, labels)
         return labels
 
     def transform(self, X: Any) -> Array:
@@ -473,7 +212,9 @@ class KMeans(Estimator):
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the sum of squared distances of rows from their nearest centres."""
         rows, centres = self._rows(X)
-        return -rows.settle(centres, np.empty(len(rows.matrix), np.int32))
+        labels = np.empty(len(rows.matrix), np.int32)
+        rows.assign(centres, labels)
+        return -rows.inertia(centres, labels)[0]
 
     def fit_predict(self, X: Any, y: Any = None) -> Labels:
         """Return `fit(X).labels_`."""

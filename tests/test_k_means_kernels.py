@@ -1,5 +1,6 @@
 """The k-means kernels against direct differences in float64, and against each other."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -145,7 +146,7 @@ def test_cutting_at_whole_blocks_leaves_no_trace(dtype, rng):
         sums, totals, total = np.zeros((k, d)), np.zeros(k), np.zeros(1)
         labels, own = np.zeros(n, np.int32), np.empty(n, dtype)
         family = kernels().k_means
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+        for a, b in itertools.pairwise(cuts):
             family.lloyd(X[a:b], shift, centres, labels[a:b], changed, sums, counts)
             family.inertia(X[a:b], centres, labels[a:b], own[a:b], total)
             family.potentials(X[a:b], centres, own[a:b], totals)
@@ -227,7 +228,7 @@ def test_lengths_are_checked(dtype):
         lambda: family.approach(X, shift, np.zeros(4, dtype), np.zeros(2)),
         lambda: family.distances(X, centres, np.zeros((4, 3), dtype)),
     ):
-        with pytest.raises(ValueError, match="fit|length|entry|label|shapes"):
+        with pytest.raises(ValueError, match=r"fit|length|entry|label|shapes"):
             call()
 
 
