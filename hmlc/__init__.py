@@ -4,12 +4,14 @@ from hmlc._backend import backend, use_backend
 from hmlc._estimator import ConvergenceWarning, NotFittedError
 from hmlc._functions import sigmoid, sigmoid_gradient
 from hmlc.features import StandardScaler
+from hmlc.k_means import KMeans
 from hmlc.logistic_regression import LogisticRegression
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ConvergenceWarning",
+    "KMeans",
     "LogisticRegression",
     "NotFittedError",
     "StandardScaler",
