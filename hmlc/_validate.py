@@ -141,6 +141,39 @@ def check_labels(y: Any, n_rows: int, name: str = "y") -> tuple[Array, NDArray[n
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=np.intp)
 
 
+def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
+    """Return labels, 1 or True for an anomaly and else 0 or False, as a vector of bytes."""
+    array = _as_real(labels, name)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name} should be a 1d array of one row or more; got shape {array.shape}")
+    is_anomaly = array == 1
+    is_neither = ~(is_anomaly | (array == 0))
+    if is_neither.any():
+        wrong = array[is_neither][0]
+        raise ValueError(f"{name} must hold 0 or 1 (1 is an anomaly); got {wrong}")
+    return is_anomaly.view(np.uint8)
+
+
+def check_scores(scores: Any, n_rows: int) -> Array:
+    """Return n_rows scores as a contiguous float vector without NaN and +infinity."""
+    array = _as_real(scores, "scores")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"scores should be a 1d array; got shape {array.shape}")
+    if len(array) != n_rows:
+        raise ValueError(
+            f"labels and scores must be of one length; got {n_rows} labels, {len(array)} scores"
+        )
+    values = np.ascontiguousarray(array, dtype=compute_dtype(array))
+    if not (values < np.inf).all():
+        what = "NaN" if np.isnan(values).any() else "infinity"
+        raise ValueError(f"scores must be numbers below infinity; got {what}")
+    return values
+
+
 def check_same_length(array: Array, n_rows: int, name: str) -> None:
     """Raise a ValueError where an array has not one entry a row of X."""
     if array.ndim == 0 or len(array) != n_rows:
