@@ -20,8 +20,8 @@ def column_scatter(
     X: NDArray[Any], Y: NDArray[Any] | None = None, n_jobs: int | None = None
 ) -> Scatter:
     """Return the scatter of X's columns."""
-    rows = X.astype(np.float64)
-    mean = rows.mean(axis=0)
+    rows = np.ascontiguousarray(X, np.float64)
+    mean = rows[0] + (rows - rows[0]).mean(axis=0)
     deviation = rows - mean
     S = np.stack([(deviation * column[:, None]).sum(axis=0) for column in deviation.T])
     return Scatter(len(X), mean, (S + S.T) / 2)

@@ -268,7 +268,7 @@ class _Gaussian(NamedTuple):
 
 def _diagonal_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
     moments = column_moments(X, n_jobs)
-    variance = _floored(moments.variance, moments.mean)
+    variance = _floored(moments.variance, moments.mean, _validate.compute_dtype(X))
     whitener = 1 / np.sqrt(variance)
     return _Gaussian(moments.mean, variance, None, whitener, _log_normaliser(whitener))
 
@@ -276,7 +276,7 @@ def _diagonal_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
 def _full_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
     scatter = column_scatter(X, n_jobs=n_jobs)
     covariance = scatter.S / len(X)
-    variance = _floored(covariance.diagonal(), scatter.mean)
+    variance = _floored(covariance.diagonal(), scatter.mean, _validate.compute_dtype(X))
     deviation = np.sqrt(variance)
     # In standard units a column's own unit leaves no trace in what counts as singular.
     correlation = covariance / deviation[:, None] / deviation
@@ -293,16 +293,21 @@ def _full_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
     )
 
 
-def _floored(variance: Vector, mean: Vector) -> Vector:
-    """Return the variances, those of constant columns raised from 0."""
+def _floored(variance: Vector, mean: Vector, dtype: np.dtype[Any]) -> Vector:
+    """Return the variances, those of constant columns raised from 0.
+
+    A column is constant where its deviation is no more than the rounding of its value.
+    """
     if not np.isfinite(variance).all():
         column = int(np.argmin(np.isfinite(variance)))
         raise ValueError(
             f"The variance of column {column} is too large for float64. Expected X in smaller units"
         )
-    constant_scale = CONSTANT_SCALE * np.where(mean == 0, 1.0, np.abs(mean))
-    floor = np.maximum(constant_scale * constant_scale, np.finfo(np.float64).tiny)
-    return np.where(variance > 0, variance, floor)
+    value = np.abs(mean)
+    rounding = 4 * np.finfo(dtype).eps * value
+    floor = CONSTANT_SCALE * np.where(value == 0, 1.0, value)
+    floor = np.maximum(floor * floor, np.finfo(np.float64).tiny)
+    return np.where(variance > rounding * rounding, variance, np.maximum(variance, floor))
 
 
 def _factor(correlation: Vector) -> tuple[Vector, float]:
