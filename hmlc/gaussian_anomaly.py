@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _linalg, _passes, _validate
+from hmlc import _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import Estimator
 from hmlc._scatter import column_scatter
@@ -312,12 +312,12 @@ def _floored(variance: Vector, mean: Vector, dtype: np.dtype[Any]) -> Vector:
 
 def _factor(correlation: Vector) -> tuple[Vector, float]:
     """Return the Cholesky factor of correlation + ridge I, and the ridge: 0 if it is regular."""
+    cholesky = kernels().linalg.cholesky
     factor = np.empty_like(correlation)
     ridge = 0.0
     while True:
-        _linalg.cholesky(correlation + ridge * np.eye(len(correlation)), factor)
-        pivots = factor.diagonal()
-        if np.all(pivots * pivots >= SMALLEST_PIVOT):
+        regular = correlation + ridge * np.eye(len(correlation))
+        if cholesky(regular, SMALLEST_PIVOT, factor) == len(factor):
             break
         ridge = 10 * (ridge or SMALLEST_PIVOT)
     if ridge > 0:
