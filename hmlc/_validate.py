@@ -143,6 +143,23 @@ def check_labels(y: Any, n_rows: int, name: str = "y") -> tuple[Array, NDArray[n
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=np.intp)
 
 
+def _spread(labels: Array) -> float:
+    """Return the distance from the smallest to the largest whole number."""
+    low, high = labels.min(), labels.max()
+    return math.inf if max(abs(float(low)), abs(float(high))) > 2**52 else float(high) - float(low)
+
+
+def _count_labels(labels: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Do what np.unique does, without sorting, for whole numbers close together."""
+    offsets = labels.astype(np.intp)
+    low = offsets.min()
+    offsets -= low
+    is_there = np.zeros(offsets.max() + 1, bool)
+    is_there[offsets] = True
+    classes = (np.flatnonzero(is_there) + low).astype(labels.dtype)
+    return classes, (np.cumsum(is_there) - 1).astype(np.intp)[offsets]
+
+
 def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
     """Return labels, 1 or True for an anomaly and else 0 or False, as a vector of bytes."""
     array = _as_real(labels, name)
@@ -174,3 +191,78 @@ def check_scores(scores: Any, n_rows: int) -> Array:
         what = "NaN" if np.isnan(values).any() else "infinity"
         raise ValueError(f"scores must be numbers below infinity; got {what}")
     return values
+
+
+def check_same_length(array: Array, n_rows: int, name: str) -> None:
+    """Raise a ValueError where an array has not one entry a row of X."""
+    if array.ndim == 0 or len(array) != n_rows:
+        got = 0 if array.ndim == 0 else len(array)
+        raise ValueError(
+            "Found input variables with inconsistent numbers of samples: "
+            f"X has {n_rows} rows, {name} has {got}"
+        )
+
+
+def check_number(
+    value: Any, name: str, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
+) -> float:
+    """Return a finite real parameter within its bounds."""
+    bound = f"a number {'>' if open_low else '>='} {low:g}" if low > -math.inf else "a number"
+    if high < math.inf:
+        bound += f" and <= {high:g}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {bound}; got {value!r}")
+    number = float(value)
+    too_low = number <= low if open_low else number < low
+    if not math.isfinite(number) or too_low or number > high:
+        raise ValueError(f"{name} must be {bound}; got {value!r}")
+    return number
+
+
+def check_integer(value: Any, name: str, *, low: int = 1) -> int:
+    """Return a whole-number parameter that is at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer >= {low}; got {value!r}")
+    if value < low:
+        raise ValueError(f"{name} must be an integer >= {low}; got {value!r}")
+    return int(value)
+
+
+def check_choice(value: Any, name: str, choices: Sequence[str]) -> str:
+    """Return a parameter that is one of a few words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+    return value
+
+
+def check_bool(value: Any, name: str) -> bool:
+    """Return a parameter that is true or false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
+
+
+def check_n_jobs(value: Any) -> int | None:
+    """Return n_jobs: None, a positive number of threads, or a negative one (-1 is all)."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"n_jobs must be None or an integer other than 0; got {value!r}")
+    if value == 0:
+        raise ValueError("n_jobs must be None or an integer other than 0; got 0")
+    return int(value)
+
+
+def random_generator(random_state: Any) -> np.random.Generator:
+    """Return a generator from None, a seed, a Generator or a RandomState."""
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.Generator(np.random.PCG64(random_state.randint(0, 2**31 - 1)))
+    if random_state is None or (
+        isinstance(random_state, numbers.Integral) and not isinstance(random_state, bool)
+    ):
+        if random_state is not None and random_state < 0:
+            raise ValueError(f"random_state must be a seed >= 0; got {random_state!r}")
+        return np.random.Generator(np.random.PCG64(random_state))  # type: ignore[arg-type]
+    raise TypeError(f"random_state must be None, a seed or a Generator; got {random_state!r}")
