@@ -67,6 +67,10 @@ def variants() -> dict[str, list[str]]:
 class BuildKernels(build_ext):
     """Compile each family's C source for every variant and float type, then link its module."""
 
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
     def build_extensions(self):
         self.check_compiler()
         super().build_extensions()
