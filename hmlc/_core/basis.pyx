@@ -43,7 +43,7 @@ def polynomials(const real[:, ::1] X, const real[:, ::1] Z, Py_ssize_t degree, r
     if n == 0 or d == 0:
         return
     dtype = np.float32 if real is float else np.float64
-    cdef real[::1] scratch = np.empty(8 * (d + 16), dtype)
+    cdef real[::1] scratch = np.empty(16 * (d + 16), dtype)
     with nogil:
         basis_polynomials(&X[0, 0], &Z[0, 0], n, d, degree, &out[0, 0], width,
                              out.strides[0] // <Py_ssize_t>sizeof(real), &scratch[0])

@@ -4,7 +4,7 @@
 #include "basis.h"
 
 /* Rows that go through a degree together: a monomial is read long after it was written. */
-enum { POLYNOMIAL_ROWS = 8, SINUSOID_VALUES = 256 };
+enum { POLYNOMIAL_ROWS = 16, SINUSOID_VALUES = 256 };
 
 /* dst[j] = x * source[j], j < length. `room` is what may be written from dst on: a full vector may
  * run past `length` into places that are written later. */
@@ -41,17 +41,19 @@ static void multiply_up(const real *Z, ptrdiff_t rows, ptrdiff_t d, ptrdiff_t de
     }
 }
 
-/* out[:, :width] = X, then all products of 2 to `degree` columns of Z in graded lexicographic order:
- * z0 z0, z0 z1, ..., z1 z1, ... Each is one column times a product of one degree less.
- *   X, Z n x d; out has `width` = C(d + degree, degree) - 1 columns, its rows row_stride apart;
- *   scratch POLYNOMIAL_ROWS * (d + LANES). */
+/* out[:, :width] = X, then all products of 2 to `degree` columns of Z in graded lexicographic
+ * order: z0 z0, z0 z1, ..., z1 z1, ... Each is one column times a product of one degree less. X, Z
+ * n x d; out has `width` = C(d + degree, degree) - 1 columns, its rows row_stride apart; scratch
+ * POLYNOMIAL_ROWS * (d + LANES). */
 static void polynomials(const real *X, const real *Z, ptrdiff_t n, ptrdiff_t d, ptrdiff_t degree,
                         real *out, ptrdiff_t width, ptrdiff_t row_stride, real *scratch) {
     for (ptrdiff_t r = 0; r < n; r += POLYNOMIAL_ROWS) {
         const ptrdiff_t rows = n - r < POLYNOMIAL_ROWS ? n - r : POLYNOMIAL_ROWS;
         for (ptrdiff_t i = 0; i < rows; i++) {
-            memcpy(out + (r + i) * row_stride, X + (r + i) * d, (size_t)d * sizeof(real));
-            memcpy(scratch + i * (d + LANES), Z + (r + i) * d, (size_t)d * sizeof(real));
+            for (ptrdiff_t j = 0; j < d; j++) {
+                out[(r + i) * row_stride + j] = X[(r + i) * d + j];
+                scratch[i * (d + LANES) + j] = Z[(r + i) * d + j];
+            }
         }
         multiply_up(scratch, rows, d, degree, out + r * row_stride, width, row_stride);
     }
@@ -78,9 +80,9 @@ static void turn(const real *x, ptrdiff_t length, real *angle) {
 }
 
 /* Columns (k - 1) d ... k d - 1 of out = sin(k Z), k = 1 ... degree.
- *   Z n x d; out n x degree d, its rows row_stride apart; scratch 2 * (max(d, SINUSOID_VALUES) + LANES).
- * Z is brought to an angle a between -pi and pi once, with an error of half a unit in the last
- * place; then sin(k a) is within (k pi / 2 + 1.5) epsilon. No number is too large. */
+ *   Z n x d; out n x degree d, its rows row_stride apart; scratch 2 * (max(d, SINUSOID_VALUES) +
+ * LANES). Z is brought to an angle a between -pi and pi once, with an error of half a unit in the
+ * last place; then sin(k a) is within (k pi / 2 + 1.5) epsilon. No number is too large. */
 static void sinusoids(const real *Z, ptrdiff_t n, ptrdiff_t d, ptrdiff_t degree, real *out,
                       ptrdiff_t row_stride, real *scratch) {
     const ptrdiff_t block = d < SINUSOID_VALUES ? SINUSOID_VALUES / d : 1;

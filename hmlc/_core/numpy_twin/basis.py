@@ -23,7 +23,8 @@ def polynomials(X: Array, Z: Array, degree: int, out: Array) -> None:
         ends = list(itertools.accumulate(lengths, initial=0))
         block = out[:, column : column + ends[-1]]
         for i, start in enumerate(starts):
-            np.multiply(Z[:, [i]], source[:, start:], out=block[:, ends[i] : ends[i + 1]])
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                np.multiply(Z[:, [i]], source[:, start:], out=block[:, ends[i] : ends[i + 1]])
         source, starts, column = block, ends[:-1], column + ends[-1]
 
 
