@@ -101,8 +101,8 @@ def test_sine_of_any_finite_number(degree, dtype, rng, backend):
     x = hard_numbers(dtype, rng)
     made = sinusoids(x, degree)
     assert np.all(np.abs(made) <= 1 + np.finfo(dtype).eps)
-    # The angle, at most pi, is rounded twice when whole turns come off: by 2 epsilon (NumPy's arctan2
-    # of sin and cos: 3). A multiple is off by k times that, and is rounded itself, by
+    # The angle, at most pi, is rounded twice when whole turns come off: by 2 epsilon (NumPy's
+    # arctan2 of sin and cos: 3). A multiple is off by k times that, and is rounded itself, by
     # k pi epsilon / 2; the sine adds 2 epsilon.
     for k in {1, degree}:
         exact = np.array([float(exact_sine(k, v)) for v in x[:, 0]])

@@ -41,10 +41,10 @@ static void multiply_up(const real *Z, ptrdiff_t rows, ptrdiff_t d, ptrdiff_t de
     }
 }
 
-/* out[:, :width] = X, then all products of 2 to `degree` columns of Z in graded lexicographic
- * order: z0 z0, z0 z1, ..., z1 z1, ... Each is one column times a product of one degree less. X, Z
- * n x d; out has `width` = C(d + degree, degree) - 1 columns, its rows row_stride apart; scratch
- * POLYNOMIAL_ROWS * (d + LANES). */
+/* out = X, then all products of 2 to `degree` columns of Z in graded lexicographic order:
+ * z0 z0, z0 z1, ..., z1 z1, ... Each is one column times a product of one degree less.
+ *   X, Z n x d; out n x width, its rows row_stride apart, width = C(d + degree, degree) - 1;
+ *   scratch POLYNOMIAL_ROWS * (d + LANES). */
 static void polynomials(const real *X, const real *Z, ptrdiff_t n, ptrdiff_t d, ptrdiff_t degree,
                         real *out, ptrdiff_t width, ptrdiff_t row_stride, real *scratch) {
     for (ptrdiff_t r = 0; r < n; r += POLYNOMIAL_ROWS) {
@@ -59,7 +59,7 @@ static void polynomials(const real *X, const real *Z, ptrdiff_t n, ptrdiff_t d, 
     }
 }
 
-/* angle[j] = x[j] less whole turns. Both are padded to whole vectors. */
+/* angle[j] = x[j] less whole turns, j < length; up to a whole vector more of angle is written. */
 static void turn(const real *x, ptrdiff_t length, real *angle) {
     real lanes[LANES];
     vec peak = v_set(0);
@@ -80,9 +80,10 @@ static void turn(const real *x, ptrdiff_t length, real *angle) {
 }
 
 /* Columns (k - 1) d ... k d - 1 of out = sin(k Z), k = 1 ... degree.
- *   Z n x d; out n x degree d, its rows row_stride apart; scratch 2 * (max(d, SINUSOID_VALUES) +
- * LANES). Z is brought to an angle a between -pi and pi once, with an error of half a unit in the
- * last place; then sin(k a) is within (k pi / 2 + 1.5) epsilon. No number is too large. */
+ *   Z n x d; out n x degree d, its rows row_stride apart;
+ *   scratch 2 * (max(d, SINUSOID_VALUES) + LANES).
+ * Z is brought to an angle a between -pi and pi once, within 2 epsilon; then sin(k a) is within
+ * (4 k + 2) epsilon. No number is too large. */
 static void sinusoids(const real *Z, ptrdiff_t n, ptrdiff_t d, ptrdiff_t degree, real *out,
                       ptrdiff_t row_stride, real *scratch) {
     const ptrdiff_t block = d < SINUSOID_VALUES ? SINUSOID_VALUES / d : 1;
