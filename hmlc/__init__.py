@@ -3,6 +3,7 @@
 from hmlc._backend import backend, use_backend
 from hmlc._estimator import ConvergenceWarning, NotFittedError
 from hmlc._functions import sigmoid, sigmoid_gradient
+from hmlc.basis import PolynomialFeatures, SinusoidFeatures
 from hmlc.features import StandardScaler
 from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
 from hmlc.k_means import KMeans
@@ -16,6 +17,8 @@ __all__ = [
     "KMeans",
     "LogisticRegression",
     "NotFittedError",
+    "PolynomialFeatures",
+    "SinusoidFeatures",
     "StandardScaler",
     "ThresholdSelection",
     "backend",

@@ -80,7 +80,22 @@ def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int
     Raises
     ------
     ValueError
-        Not two-dimensional, too few rows or columns, complex, NaN or infinite.
+        As `as_matrix` does, and where X holds NaN or infinity.
+    TypeError
+        Sparse, or of things that are not numbers.
+    """
+    array = as_matrix(X, name, min_rows=min_rows, min_columns=min_columns)
+    check_finite(array, name)
+    return array
+
+
+def as_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int = 1) -> Array:
+    """Return X as a real matrix whose values are not looked at yet: see `check_finite`.
+
+    Raises
+    ------
+    ValueError
+        Not two-dimensional, too few rows or columns, or complex.
     TypeError
         Sparse, or of things that are not numbers.
     """
@@ -98,7 +113,6 @@ def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int
                 f"Found array with {array.shape[axis]} {unit}(s) (shape={array.shape}) "
                 f"while a minimum of {minimum} is required."
             )
-    check_finite(array, name)
     return array
 
 
