@@ -72,3 +72,42 @@ def gradient_descent(
         history.append(cost)
         report(len(history) - 1, cost)
     return Minimum(theta, np.array(history), len(history) - 1, converged)
+
+
+def lbfgs(
+    objective: Objective, start: Vector, *, max_iter: int, tol: float, report: Report
+) -> Minimum:
+    """Minimise by limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.4) and halved steps."""
+    theta = start.copy()
+    cost, gradient = objective(theta)
+    history = [cost]
+    pairs: list[tuple[Vector, Vector]] = []
+    converged = False
+    while len(history) <= max_iter and not converged:
+        direction, weights = -gradient, []
+        for s, y in reversed(pairs):
+            weights.append(float(np.sum(s * direction) / np.sum(s * y)))
+            direction = direction - weights[-1] * y
+        if pairs:
+            s, y = pairs[-1]
+            direction = direction * float(np.sum(s * y) / np.sum(y * y))
+        for (s, y), weight in zip(pairs, reversed(weights), strict=True):
+            direction = direction + (weight - float(np.sum(y * direction) / np.sum(s * y))) * s
+        slope = float(np.sum(direction * gradient))
+        step = 1.0 if pairs else min(1.0, 1.0 / max(float(np.sum(np.abs(gradient))), 1e-300))
+        for _ in range(40):
+            new_cost, new_gradient = objective(theta + step * direction)
+            if new_cost <= cost + 1e-4 * step * slope:
+                break
+            step /= 2
+        else:
+            converged = True
+            break
+        s, y = step * direction, new_gradient - gradient
+        if np.sum(s * y) > 1e-10 * np.sum(y * y):
+            pairs = [*pairs[-9:], (s, y)]
+        converged = has_settled(cost, new_cost, tol)
+        theta, cost, gradient = theta + s, new_cost, new_gradient
+        history.append(cost)
+        report(len(history) - 1, cost)
+    return Minimum(theta, np.array(history), len(history) - 1, converged)

@@ -34,15 +34,19 @@ static net lay_out(const ptrdiff_t *network, ptrdiff_t layers, ptrdiff_t most_ro
              .activation = network[0],
              .loss = network[1],
              .stride = perceptron_room(most_rows) * LANES};
-    const ptrdiff_t room = v.stride * perceptron_columns(v.size, layers + 1, LANES) / LANES;
+    const ptrdiff_t levels = perceptron_columns(v.size, layers + 1, LANES) / LANES;
+    const ptrdiff_t widest = perceptron_widest(v.size, layers, LANES) / LANES;
     v.values = (real *)(((uintptr_t)scratch + 63) / 64 * 64);
-    v.delta = v.values + room;
-    v.delta_before = v.delta + room;
-    v.transposed = v.delta_before + room;
+    v.delta = v.values + levels * v.stride;
+    v.delta_before = v.delta + widest * v.stride;
+    v.transposed = v.delta_before + widest * v.stride;
     v.weights = v.transposed + perceptron_transposed(v.size, layers, LANES);
     v.state = v.weights + perceptron_weights(v.size, layers, LANES);
     /* Rows past a batch's last take part in its register tiles. */
-    memset(v.values, 0, (size_t)(3 * room) * sizeof(real));
+    for (ptrdiff_t panel = 1; panel <= levels + 2 * widest; panel++) {
+        const ptrdiff_t extra = (perceptron_room(most_rows) - most_rows) * LANES;
+        memset(v.values + panel * v.stride - extra, 0, (size_t)extra * sizeof(real));
+    }
     return v;
 }
 
@@ -56,6 +60,12 @@ INLINE ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) {
 
 INLINE vec load_upto(const real *p, ptrdiff_t count, real fill) {
     return count >= LANES ? v_load(p) : v_load_part(p, count, fill);
+}
+
+/* The first `count` lanes of a, the others `fill`. */
+INLINE vec keep_upto(vec a, ptrdiff_t count, real fill) {
+    static const real lane[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return v_select(v_less(v_load(lane), v_set((real)count)), a, v_set(fill));
 }
 
 INLINE void store_upto(real *p, ptrdiff_t count, vec a) {
@@ -85,15 +95,26 @@ static void from_panels(const net *v, const real *panels, real *parameters) {
     }
 }
 
+/* Rows in a random order are out of the hardware prefetcher's sight. */
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch(p)
+#else
+#define PREFETCH(p) (void)(p)
+#endif
+enum { PREFETCH_ROWS = 2 };
+
 /* Level 0: row r is row order[r] of X, or r where order is NULL, in the network's units. */
 static void load_rows(const net *v, const real *X, const ptrdiff_t *order, const real *units) {
     const ptrdiff_t d = v->size[0];
     for (ptrdiff_t r = 0; r < v->rows; r++) {
+        const ptrdiff_t later = least(r + PREFETCH_ROWS, v->rows - 1);
         const real *x = X + (order ? order[r] : r) * d;
+        const real *next = X + (order ? order[later] : later) * d;
         real *out = v->values + r * LANES;
         for (ptrdiff_t c = 0; c < d; c += LANES, out += v->stride) {
             const vec centred = v_sub(load_upto(x + c, d - c, 0), load_upto(units + c, d - c, 0));
             v_store(out, v_mul(centred, load_upto(units + d + c, d - c, 0)));
+            PREFETCH(next + c);
         }
     }
 }
@@ -163,14 +184,14 @@ static real exponentials(const net *v, const real *z, real *e, real *max) {
     const ptrdiff_t k = v->size[v->layers];
     vec high = v_set(-INFINITY), sum = v_set(0);
     for (ptrdiff_t c = 0, at = 0; c < k; c += LANES, at += v->stride)
-        high = v_max(high, load_upto(z + at, k - c, -INFINITY));
+        high = v_max(high, keep_upto(v_load(z + at), k - c, -INFINITY));
     real lanes[LANES];
     v_store(lanes, high);
     *max = lanes[0];
     for (int i = 1; i < LANES; i++)
         *max = lanes[i] > *max ? lanes[i] : *max;
     for (ptrdiff_t c = 0, at = 0; c < k; c += LANES, at += v->stride) {
-        const vec y = v_exp(v_sub(load_upto(z + at, k - c, -INFINITY), v_set(*max)));
+        const vec y = v_exp(v_sub(keep_upto(v_load(z + at), k - c, -INFINITY), v_set(*max)));
         v_store(e + at, y);
         sum = v_add(sum, y);
     }
@@ -207,7 +228,7 @@ static double logistic_loss(const net *v, const real *z, const real *y, real *de
     const ptrdiff_t k = v->size[v->layers];
     vec sum = v_set(0);
     for (ptrdiff_t c = 0; c < k; c += LANES, z += v->stride, delta += v->stride) {
-        const vec output = load_upto(z, k - c, -INFINITY), target = load_upto(y + c, k - c, 0);
+        const vec output = keep_upto(v_load(z), k - c, -INFINITY), target = load_upto(y + c, k - c, 0);
         const mask is_on = v_less(v_set(R(0.5)), target);
         const vec wrong = v_select(is_on, v_sub(v_set(0), output), output);
         sum = v_add(sum, v_softplus(wrong));
@@ -242,7 +263,7 @@ static void answer(const net *v, const real *z, real *e, real *out) {
     if (v->loss == PERCEPTRON_LOGISTIC) {
         vec sum = v_set(0);
         for (ptrdiff_t c = 0, at = 0; c < k; c += LANES, at += v->stride) {
-            const vec p = v_sigmoid(load_upto(z + at, k - c, -INFINITY));
+            const vec p = v_sigmoid(keep_upto(v_load(z + at), k - c, -INFINITY));
             v_store(e + at, p);
             sum = v_add(sum, p);
         }

@@ -49,24 +49,35 @@ static inline ptrdiff_t perceptron_room(ptrdiff_t rows) {
     return rows + 7;
 }
 
-/* The largest transposed weight matrix in panels: padded size[l] x size[l + 1], l >= 1. */
+/* The padded columns of the widest level after the input. */
+static inline ptrdiff_t perceptron_widest(const ptrdiff_t *size, ptrdiff_t layers,
+                                          ptrdiff_t lanes) {
+    ptrdiff_t widest = 0;
+    for (ptrdiff_t l = 1; l <= layers; l++)
+        if (perceptron_padded(size[l], lanes) > widest)
+            widest = perceptron_padded(size[l], lanes);
+    return widest;
+}
+
+/* How many reals the largest transposed weight matrix holds, of layers after the first. */
 static inline ptrdiff_t perceptron_transposed(const ptrdiff_t *size, ptrdiff_t layers,
                                               ptrdiff_t lanes) {
     ptrdiff_t largest = 0;
-    for (ptrdiff_t l = 1; l < layers; l++) {
-        const ptrdiff_t count = perceptron_padded(size[l], lanes) * size[l + 1];
-        largest = count > largest ? count : largest;
-    }
+    for (ptrdiff_t l = 1; l < layers; l++)
+        if (perceptron_padded(size[l], lanes) * size[l + 1] > largest)
+            largest = perceptron_padded(size[l], lanes) * size[l + 1];
     return largest;
 }
 
-/* How many reals of scratch a batch of `rows` rows needs: the values of all levels, two deltas
- * (each no wider than all levels), `copies` of the weights and one transposed matrix, all in
- * panels; and what aligning the start to a vector may skip. */
+/* How many reals of scratch a batch of `rows` rows needs: the values of all levels, two levels'
+ * deltas, `copies` of the weights and one matrix transposed, all in panels; and what aligning the
+ * start to a vector may skip. */
 static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t layers,
                                            ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t lanes) {
     const ptrdiff_t *size = network + 2;
-    return lanes + 3 * perceptron_room(rows) * perceptron_columns(size, layers + 1, lanes) +
+    const ptrdiff_t columns = perceptron_columns(size, layers + 1, lanes) +
+                              2 * perceptron_widest(size, layers, lanes);
+    return lanes + perceptron_room(rows) * columns +
            copies * perceptron_weights(size, layers, lanes) +
            perceptron_transposed(size, layers, lanes);
 }
