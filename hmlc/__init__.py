@@ -8,6 +8,7 @@ from hmlc.features import StandardScaler
 from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
 from hmlc.k_means import KMeans
 from hmlc.logistic_regression import LogisticRegression
+from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
 
 __version__ = "0.1.0"
 
@@ -16,6 +17,8 @@ __all__ = [
     "GaussianAnomalyDetector",
     "KMeans",
     "LogisticRegression",
+    "MLPClassifier",
+    "MLPRegressor",
     "NotFittedError",
     "PolynomialFeatures",
     "SinusoidFeatures",
