@@ -101,7 +101,7 @@ def all_sizes(dtype, rng):
 def clusters(dtype, rng):
     """Return numbers of which 3, 60, 300 and 20,000 share their upper bits, among all sizes."""
     near = [
-        sign * 2.0**exponent * (1 + rng.integers(0, 2**18, n) * 2.0**-52)
+        sign * 2.0**exponent * (1 + rng.integers(0, 2**30, n) * 2.0**-52)
         for n, exponent in ((3, 0), (60, 7), (300, -80), (20_000, 90))
         for sign in (-1, 1)
     ]

@@ -129,7 +129,7 @@ static const sort_key *sort(sort_key *keys, ptrdiff_t n, sort_key *spare, uint64
 /* A number t with a < t <= b: the midpoint, or b where there is none between. */
 INLINE real separator(real a, real b) {
     const real middle = a / 2 + b / 2;
-    return a < middle && middle < b ? middle : b;
+    return a < middle ? middle : b;
 }
 
 /* For every distinct score, what comes of flagging it and all below, which is `score < threshold`.
