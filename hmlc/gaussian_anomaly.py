@@ -304,9 +304,7 @@ def _floored(variance: Vector, mean: Vector, dtype: np.dtype[Any]) -> Vector:
     """
     if not np.isfinite(variance).all():
         column = int(np.argmin(np.isfinite(variance)))
-        raise ValueError(
-            f"The variance of column {column} is too large for float64. Expected X in smaller units"
-        )
+        raise ValueError(f"Column {column} of X is too large: its variance overflows {dtype}")
     value = np.abs(mean)
     rounding = 4 * np.finfo(dtype).eps * value
     floor = CONSTANT_SCALE * np.where(value == 0, 1.0, value)
