@@ -18,6 +18,7 @@ from hmlc.metrics import (
 LABELS = st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 3)), min_size=1, max_size=40)
 
 
+@pytest.mark.filterwarnings("ignore:A single label was found")
 @given(LABELS, st.booleans())
 def test_labels_equal_scikit_learn(pairs, as_text):
     true, predicted = np.array(pairs).T
