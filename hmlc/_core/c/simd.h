@@ -275,11 +275,69 @@ INLINE void v_store_part(real *p, ptrdiff_t count, vec a) {
         p[i] = lanes[i];
 }
 
+/* The transpose of a QUAD x QUAD block whose rows lie `from_row` and `to_row` apart: 128-bit
+ * registers, for wider ones spend on crossing their halves what they save in number. */
+#if defined(__SSE2__) || defined(_M_X64)
+#if HMLC_REAL_BITS == 32
+enum { QUAD = 4 };
+INLINE void transpose_quad(const real *from, ptrdiff_t from_row, real *to, ptrdiff_t to_row) {
+    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_row);
+    __m128 c = _mm_loadu_ps(from + 2 * from_row), d = _mm_loadu_ps(from + 3 * from_row);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(to, a);
+    _mm_storeu_ps(to + to_row, b);
+    _mm_storeu_ps(to + 2 * to_row, c);
+    _mm_storeu_ps(to + 3 * to_row, d);
+}
+#else
+enum { QUAD = 2 };
+INLINE void transpose_quad(const real *from, ptrdiff_t from_row, real *to, ptrdiff_t to_row) {
+    const __m128d a = _mm_loadu_pd(from), b = _mm_loadu_pd(from + from_row);
+    _mm_storeu_pd(to, _mm_unpacklo_pd(a, b));
+    _mm_storeu_pd(to + to_row, _mm_unpackhi_pd(a, b));
+}
+#endif
+#elif defined(NEON)
+#if HMLC_REAL_BITS == 32
+enum { QUAD = 4 };
+INLINE void transpose_quad(const real *from, ptrdiff_t from_row, real *to, ptrdiff_t to_row) {
+    const float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_row);
+    const float32x4_t c = vld1q_f32(from + 2 * from_row), d = vld1q_f32(from + 3 * from_row);
+    const float32x4_t ac = vzip1q_f32(a, c), ac2 = vzip2q_f32(a, c);
+    const float32x4_t bd = vzip1q_f32(b, d), bd2 = vzip2q_f32(b, d);
+    vst1q_f32(to, vzip1q_f32(ac, bd));
+    vst1q_f32(to + to_row, vzip2q_f32(ac, bd));
+    vst1q_f32(to + 2 * to_row, vzip1q_f32(ac2, bd2));
+    vst1q_f32(to + 3 * to_row, vzip2q_f32(ac2, bd2));
+}
+#else
+enum { QUAD = 2 };
+INLINE void transpose_quad(const real *from, ptrdiff_t from_row, real *to, ptrdiff_t to_row) {
+    const float64x2_t a = vld1q_f64(from), b = vld1q_f64(from + from_row);
+    vst1q_f64(to, vzip1q_f64(a, b));
+    vst1q_f64(to + to_row, vzip2q_f64(a, b));
+}
+#endif
+#else
+enum { QUAD = 1 };
+INLINE void transpose_quad(const real *from, ptrdiff_t from_row, real *to, ptrdiff_t to_row) {
+    (void)from_row;
+    (void)to_row;
+    *to = *from;
+}
+#endif
+
 /* The sum of the lanes: lane i and lane i + half, then halves of that. */
 INLINE real v_sum(vec a) {
     real lanes[LANES];
     v_store(lanes, a);
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
     for (int half = LANES / 2; half > 0; half /= 2)
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
         for (int i = 0; i < half; i++)
             lanes[i] += lanes[i + half];
     return lanes[0];

@@ -1,0 +1,85 @@
+#ifndef HMLC_PERCEPTRON_H
+#define HMLC_PERCEPTRON_H
+
+#include "dispatch.h"
+
+/* A network's codes and sizes: {activation, loss, size[0] inputs, ..., size[layers] outputs}. */
+enum { PERCEPTRON_RELU, PERCEPTRON_TANH, PERCEPTRON_SIGMOID, PERCEPTRON_IDENTITY };
+enum { PERCEPTRON_SQUARED, PERCEPTRON_SOFTMAX, PERCEPTRON_LOGISTIC };
+
+#define PERCEPTRON_KERNELS(K, real)                                                                \
+    K(forward, const real *X, ptrdiff_t n, const real *units, const real *parameters,              \
+      const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch)                        \
+    K(loss_and_gradient, const real *X, ptrdiff_t n, const real *Y, const real *units,             \
+      const real *parameters, const ptrdiff_t *network, ptrdiff_t layers, double *cost,            \
+      double *gradient, real *scratch)                                                             \
+    K(penalty, const real *parameters, const ptrdiff_t *network, ptrdiff_t layers, double l2,      \
+      double *cost, double *gradient)                                                              \
+    K(sgd, const real *X, const real *Y, const real *units, const ptrdiff_t *order, ptrdiff_t n,   \
+      ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers, const double *rates,       \
+      real *parameters, real *velocity, double *cost, real *scratch)                               \
+    K(adam, const real *X, const real *Y, const real *units, const ptrdiff_t *order, ptrdiff_t n,  \
+      ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers, const double *rates,       \
+      double *powers, real *parameters, real *moments, double *cost, real *scratch)
+HMLC_FAMILY(perceptron, PERCEPTRON_KERNELS)
+
+static inline ptrdiff_t perceptron_padded(ptrdiff_t columns, ptrdiff_t lanes) {
+    return (columns + lanes - 1) / lanes * lanes;
+}
+
+/* How many numbers the layers before layer l hold: of padded columns, or, with lanes = 1, of
+ * their own. Layer l is a (size[l] + 1) x size[l + 1] matrix; its last row is the bias. */
+static inline ptrdiff_t perceptron_weights(const ptrdiff_t *size, ptrdiff_t l, ptrdiff_t lanes) {
+    ptrdiff_t total = 0;
+    for (ptrdiff_t i = 0; i < l; i++)
+        total += (size[i] + 1) * perceptron_padded(size[i + 1], lanes);
+    return total;
+}
+
+/* How many padded columns the levels before level l have; level 0 is the input. */
+static inline ptrdiff_t perceptron_columns(const ptrdiff_t *size, ptrdiff_t l, ptrdiff_t lanes) {
+    ptrdiff_t total = 0;
+    for (ptrdiff_t i = 0; i < l; i++)
+        total += perceptron_padded(size[i], lanes);
+    return total;
+}
+
+/* Rows for which a batch of `rows` needs room: the last register tile may stand out by 7. */
+static inline ptrdiff_t perceptron_room(ptrdiff_t rows) {
+    return rows + 7;
+}
+
+/* The padded columns of the widest level after the input. */
+static inline ptrdiff_t perceptron_widest(const ptrdiff_t *size, ptrdiff_t layers,
+                                          ptrdiff_t lanes) {
+    ptrdiff_t widest = 0;
+    for (ptrdiff_t l = 1; l <= layers; l++)
+        if (perceptron_padded(size[l], lanes) > widest)
+            widest = perceptron_padded(size[l], lanes);
+    return widest;
+}
+
+/* How many reals the largest transposed weight matrix holds, of layers after the first. */
+static inline ptrdiff_t perceptron_transposed(const ptrdiff_t *size, ptrdiff_t layers,
+                                              ptrdiff_t lanes) {
+    ptrdiff_t largest = 0;
+    for (ptrdiff_t l = 1; l < layers; l++)
+        if (perceptron_padded(size[l], lanes) * size[l + 1] > largest)
+            largest = perceptron_padded(size[l], lanes) * size[l + 1];
+    return largest;
+}
+
+/* How many reals of scratch a batch of `rows` rows needs: the values of all levels, two levels'
+ * deltas, `copies` of the weights and one matrix transposed, all in panels; and what aligning the
+ * start to a vector may skip. */
+static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t layers,
+                                           ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t lanes) {
+    const ptrdiff_t *size = network + 2;
+    const ptrdiff_t columns = perceptron_columns(size, layers + 1, lanes) +
+                              2 * perceptron_widest(size, layers, lanes);
+    return lanes + perceptron_room(rows) * columns +
+           copies * perceptron_weights(size, layers, lanes) +
+           perceptron_transposed(size, layers, lanes);
+}
+
+#endif

@@ -1,0 +1,192 @@
+"""Multilayer perceptrons: forward, loss, backward, and the steps of the mini-batch methods."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc._core.numpy_twin import elementwise
+
+Array = NDArray[np.floating]
+
+RELU, TANH, SIGMOID = range(3)
+SQUARED, SOFTMAX, LOGISTIC = range(3)
+
+
+def _layers(parameters: Array, network: NDArray[np.intp]) -> list[Array]:
+    """Return views of the layers' matrices, (size + 1, next size); the last row is the bias."""
+    layers, start = [], 0
+    for rows, columns in zip(network[2:-1] + 1, network[3:], strict=True):
+        layers.append(parameters[start : start + rows * columns].reshape(rows, columns))
+        start += rows * columns
+    return layers
+
+
+def _sigmoid(z: Array) -> Array:
+    out = np.empty_like(z)
+    elementwise.sigmoid(z, out)
+    return out
+
+
+def _activate(activation: int, z: Array) -> Array:
+    if activation == RELU:
+        return np.maximum(z, 0)
+    return np.tanh(z) if activation == TANH else _sigmoid(z)
+
+
+def _slope(activation: int, a: Array) -> Array:
+    if activation == RELU:
+        return (a > 0).astype(a.dtype)
+    return 1 - a * a if activation == TANH else a * (1 - a)
+
+
+def _values(X: Array, units: Array, layers: list[Array], activation: int) -> list[Array]:
+    """Return the values of every level: the input in the network's units, ..., the outputs."""
+    values = [(X - units[0]) * units[1]]
+    for layer in layers:
+        if len(values) > 1:
+            values[-1] = _activate(activation, values[-1])
+        values.append(values[-1] @ layer[:-1] + layer[-1])
+    return values
+
+
+def _softmax(z: Array) -> Array:
+    e = np.exp(z - np.max(z, axis=1, keepdims=True))
+    return e / np.sum(e, axis=1, keepdims=True)
+
+
+def _loss(loss: int, z: Array, Y: Array) -> tuple[float, Array]:
+    """Return the sum of the rows' losses, and its gradient by the outputs z."""
+    if loss == SQUARED:
+        return float(np.sum((z - Y) ** 2, dtype=np.float64)) / 2, z - Y
+    if loss == SOFTMAX:
+        high = np.max(z, axis=1, keepdims=True)
+        log_total = np.log(np.sum(np.exp(z - high), axis=1, keepdims=True))
+        return float(np.sum(Y * (high - z + log_total), dtype=np.float64)), _softmax(z) - Y
+    wrong = np.where(Y > 0.5, -z, z)
+    error = _sigmoid(wrong)
+    total = float(np.sum(np.logaddexp(0, wrong), dtype=np.float64))
+    return total, np.where(Y > 0.5, -error, error)
+
+
+def _gradients(
+    X: Array, Y: Array, units: Array, layers: list[Array], network: NDArray[np.intp]
+) -> tuple[float, list[Array]]:
+    """Return the sum of the rows' losses, and its gradient by every layer's matrix."""
+    values = _values(X, units, layers, network[0])
+    cost, delta = _loss(network[1], values[-1], Y)
+    gradients = []
+    for level in range(len(layers) - 1, -1, -1):
+        gradients.append(np.vstack([values[level].T @ delta, np.sum(delta, axis=0)]))
+        if level > 0:
+            delta = delta @ layers[level][:-1].T * _slope(network[0], values[level])
+    return cost, gradients[::-1]
+
+
+def forward(
+    X: Array, units: Array, parameters: Array, network: NDArray[np.intp], out: Array
+) -> None:
+    """Set out to the outputs, their softmax, or their sigmoids brought to sum 1."""
+    z = _values(X, units, _layers(parameters, network), network[0])[-1]
+    if network[1] == SOFTMAX:
+        out[:] = _softmax(z)
+    elif network[1] == LOGISTIC:
+        p = _sigmoid(z)
+        total = np.sum(p, axis=1, keepdims=True)
+        out[:] = np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
+    else:
+        out[:] = z
+
+
+def loss_and_gradient(
+    X: Array,
+    Y: Array,
+    units: Array,
+    parameters: Array,
+    network: NDArray[np.intp],
+    cost: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> None:
+    """Add the rows' losses to cost and their gradients by the parameters to gradient."""
+    loss, gradients = _gradients(X, Y, units, _layers(parameters, network), network)
+    cost[0] += loss
+    gradient += np.concatenate([g.reshape(-1) for g in gradients])
+
+
+def penalty(
+    parameters: Array,
+    network: NDArray[np.intp],
+    l2: float,
+    cost: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+) -> None:
+    """Add l2 / 2 sum w^2 to cost and l2 w to gradient, over the weights and not the biases."""
+    layers = zip(_layers(parameters, network), _layers(gradient, network), strict=True)
+    for layer, layer_gradient in layers:
+        cost[0] += l2 / 2 * float(np.sum(layer[:-1] ** 2))
+        layer_gradient[:-1] += l2 * layer[:-1]
+
+
+def _mean_gradient(
+    X: Array,
+    Y: Array,
+    units: Array,
+    network: NDArray[np.intp],
+    decay: float,
+    parameters: Array,
+    cost: NDArray[np.float64],
+) -> Array:
+    """Return a batch's mean gradient plus decay * weights; add its losses to cost."""
+    layers = _layers(parameters, network)
+    loss, gradients = _gradients(X, Y, units, layers, network)
+    cost[0] += loss
+    for gradient, layer in zip(gradients, layers, strict=True):
+        gradient /= len(X)
+        gradient[:-1] += parameters.dtype.type(decay) * layer[:-1]
+    return np.concatenate([g.reshape(-1) for g in gradients])
+
+
+def sgd(
+    X: Array,
+    Y: Array,
+    units: Array,
+    order: NDArray[np.intp],
+    batch_size: int,
+    network: NDArray[np.intp],
+    rates: NDArray[np.float64],
+    parameters: Array,
+    velocity: Array,
+    cost: NDArray[np.float64],
+) -> None:
+    """Stochastic gradient descent with momentum over the rows in order, a batch at a time."""
+    rate, momentum, decay = rates.tolist()
+    for first in range(0, len(order), batch_size):
+        batch = order[first : first + batch_size]
+        g = _mean_gradient(X[batch], Y[batch], units, network, decay, parameters, cost)
+        velocity *= momentum
+        velocity -= rate * g
+        parameters += velocity
+
+
+def adam(
+    X: Array,
+    Y: Array,
+    units: Array,
+    order: NDArray[np.intp],
+    batch_size: int,
+    network: NDArray[np.intp],
+    rates: NDArray[np.float64],
+    powers: NDArray[np.float64],
+    parameters: Array,
+    moments: Array,
+    cost: NDArray[np.float64],
+) -> None:
+    """Adam (Kingma and Ba 2015) over the rows in order, a batch at a time."""
+    rate, beta1, beta2, epsilon, decay = rates.tolist()
+    first_moment, second_moment = moments
+    for first in range(0, len(order), batch_size):
+        batch = order[first : first + batch_size]
+        g = _mean_gradient(X[batch], Y[batch], units, network, decay, parameters, cost)
+        powers *= [beta1, beta2]
+        first_moment += (1 - beta1) * (g - first_moment)
+        second_moment += (1 - beta2) * (g * g - second_moment)
+        scale = float(rate * np.sqrt(1 - powers[1]) / (1 - powers[0]))
+        parameters -= scale * first_moment / (np.sqrt(second_moment) + epsilon)

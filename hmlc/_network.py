@@ -1,0 +1,247 @@
+"""A perceptron's shape, its cost as a function of all weights, and the mini-batch methods."""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc import _passes
+from hmlc._backend import kernels
+from hmlc._optimize import Minimum, Objective, Report
+from hmlc.features import column_moments
+
+Array = NDArray[Any]
+Vector = NDArray[np.float64]
+
+# In the order of the codes of c/perceptron.h.
+ACTIVATIONS = ("relu", "tanh", "sigmoid")
+LOSSES = ("squared", "softmax", "logistic")
+
+CALL_FLOPS = 3e9
+"""Batches are handed to a kernel in pieces of about this work, so that Ctrl-C is answered."""
+CALL_BYTES = 16 << 20
+"""The most that is converted for one such piece, where rows are not as the kernel takes them."""
+PATIENCE = 10
+"""Epochs in a row without progress after which a mini-batch method has settled."""
+
+
+class Network:
+    """Levels of so many columns, inputs first and outputs last, and the layers between them."""
+
+    def __init__(self, sizes: tuple[int, ...], activation: str, loss: str) -> None:
+        self.sizes = sizes
+        self.activation = activation
+        codes = (ACTIVATIONS.index(activation), LOSSES.index(loss))
+        self.codes = np.array([*codes, *sizes], dtype=np.intp)
+        self.shapes = list(itertools.pairwise(sizes))
+        self.n_parameters = sum((rows + 1) * columns for rows, columns in self.shapes)
+
+    @property
+    def flops_per_row(self) -> int:
+        """About how many operations forward and backward spend on a row."""
+        return 6 * self.n_parameters
+
+    def layers(self, parameters: Array) -> list[Array]:
+        """Return the layers' matrices, views of the parameters; the last row is the bias."""
+        layers, start = [], 0
+        for rows, columns in self.shapes:
+            stop = start + (rows + 1) * columns
+            layers.append(parameters[start:stop].reshape(rows + 1, columns))
+            start = stop
+        return layers
+
+    def initial_parameters(self, rng: np.random.Generator) -> Vector:
+        """Draw weights, uniform within +-limit, that keep variances alike from level to level.
+
+        limit = sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 16); for layers that end
+        in rectified units sqrt(6 / inputs) (He et al. 2015, eq. 10). Biases are 0.
+        """
+        parameters = np.zeros(self.n_parameters)
+        for level, layer in enumerate(self.layers(parameters)):
+            inputs, outputs = self.shapes[level]
+            is_rectified = self.activation == "relu" and level < len(self.shapes) - 1
+            limit = math.sqrt(6 / (inputs if is_rectified else inputs + outputs))
+            layer[:-1] = rng.uniform(-limit, limit, (inputs, outputs))
+        return parameters
+
+    def outputs(self, X: Array, units: Array, parameters: Array, n_jobs: int | None) -> Array:
+        """Return the outputs, or the classes' probabilities, for every row of X."""
+        out = np.empty((len(X), self.sizes[-1]), parameters.dtype)
+        forward = kernels().perceptron.forward
+        _passes.map_rows(
+            X,
+            parameters.dtype,
+            lambda rows, first, last: forward(rows, units, parameters, self.codes, out[first:last]),
+            n_jobs=n_jobs,
+            flops_per_row=self.flops_per_row / 3,
+        )
+        return out
+
+
+def raw_units(n_columns: int, dtype: np.dtype[Any]) -> Array:
+    """Return the units (mean 0, inverse scale 1) in which columns stay as they are."""
+    return np.stack([np.zeros(n_columns), np.ones(n_columns)]).astype(dtype)
+
+
+def standard_units(X: Array, n_jobs: int | None) -> Vector:
+    """Return each column's mean and inverse deviation; a constant column becomes 0."""
+    moments = column_moments(X, n_jobs)
+    deviation = np.sqrt(moments.variance)
+    return np.stack([moments.mean, 1 / np.where(deviation > 0, deviation, 1)])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a network is fitted to: rows X of any dtype, and targets Y and units of one float type.
+
+    The cost is J = (1/m) [sum of the m rows' losses + (l2/2) sum of squared weights].
+    """
+
+    network: Network
+    X: Array
+    Y: Array
+    units: Array
+    l2: float
+    n_jobs: int | None
+
+    def penalise(self, parameters: Vector, cost: Vector, gradient: Vector) -> None:
+        """Add (l2/2) sum of squared weights, and its gradient."""
+        kernels().perceptron.penalty(parameters, self.network.codes, self.l2, cost, gradient)
+
+
+class _Sums:
+    """The sum of losses over rows and of their gradients: a pass's partial sum."""
+
+    def __init__(self, n_parameters: int) -> None:
+        self.cost = np.zeros(1)
+        self.gradient = np.zeros(n_parameters)
+
+    def merge(self, other: "_Sums") -> None:
+        self.cost += other.cost
+        self.gradient += other.gradient
+
+
+def full_objective(problem: Problem) -> Objective:
+    """Return the cost J and its gradient as a function of the parameters, in passes over X."""
+    network, Y, units = problem.network, problem.Y, problem.units
+    loss_and_gradient = kernels().perceptron.loss_and_gradient
+
+    def objective(theta: Vector) -> tuple[float, Vector]:
+        parameters = theta.astype(Y.dtype)
+
+        def kernel(rows: Array, first: int, last: int, sums: _Sums) -> None:
+            loss_and_gradient(
+                rows, Y[first:last], units, parameters, network.codes, sums.cost, sums.gradient
+            )
+
+        sums = _passes.reduce_rows(
+            problem.X,
+            Y.dtype,
+            kernel,
+            lambda: _Sums(network.n_parameters),
+            _Sums.merge,
+            n_jobs=problem.n_jobs,
+            flops_per_row=network.flops_per_row,
+            partial_bytes=8 * network.n_parameters,
+        )
+        problem.penalise(theta, sums.cost, sums.gradient)
+        return float(sums.cost[0]) / len(Y), sums.gradient / len(Y)
+
+    return objective
+
+
+Step = Callable[[Array, Array, NDArray[np.intp], Vector], None]
+"""Takes the batches of some rows: step(X, Y, order, cost)."""
+
+
+def sgd(
+    problem: Problem, parameters: Array, batch_size: int, learning_rate: float, momentum: float
+) -> Step:
+    """Return stochastic gradient descent with momentum, which changes `parameters`."""
+    step, codes, units = kernels().perceptron.sgd, problem.network.codes, problem.units
+    velocity = np.zeros_like(parameters)
+    rates = np.array([learning_rate, momentum, problem.l2 / len(problem.Y)])
+
+    def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
+        step(X, Y, units, order, batch_size, codes, rates, parameters, velocity, cost)
+
+    return take
+
+
+def adam(problem: Problem, parameters: Array, batch_size: int, learning_rate: float) -> Step:
+    """Return Adam with the constants of Kingma and Ba (2015), which changes `parameters`."""
+    step, codes, units = kernels().perceptron.adam, problem.network.codes, problem.units
+    moments, powers = np.zeros((2, len(parameters)), parameters.dtype), np.ones(2)
+    rates = np.array([learning_rate, 0.9, 0.999, 1e-8, problem.l2 / len(problem.Y)])
+
+    def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
+        step(X, Y, units, order, batch_size, codes, rates, powers, parameters, moments, cost)
+
+    return take
+
+
+def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:
+    """Yield (X, Y, order) for whole batches at a time: views, or converted rows in their order."""
+    X, dtype = problem.X, problem.Y.dtype
+    is_direct = _passes.RowReader(X, dtype).is_direct
+    rows = CALL_FLOPS / problem.network.flops_per_row
+    if not is_direct:
+        rows = min(rows, CALL_BYTES / (X.shape[1] * dtype.itemsize))
+    n_rows = max(1, int(rows) // batch_size) * batch_size
+    for first in range(0, len(order), n_rows):
+        chosen = order[first : first + n_rows]
+        if is_direct:
+            yield X, problem.Y, chosen
+        else:
+            converted = np.ascontiguousarray(X[chosen], dtype)
+            yield converted, problem.Y[chosen], np.arange(len(chosen), dtype=np.intp)
+
+
+def minimise_in_batches(
+    problem: Problem,
+    parameters: Array,
+    step: Step,
+    *,
+    batch_size: int,
+    max_iter: int,
+    tol: float,
+    rng: np.random.Generator,
+    report: Report,
+) -> Minimum:
+    """Go over all rows in a new random order, a batch at a time, until the cost has settled.
+
+    cost_history holds for every epoch the mean of its rows' losses, each before its batch's step,
+    plus the penalty at the epoch's end. It has settled when the lowest cost yet has not fallen by
+    more than tol for PATIENCE epochs.
+
+    Raises
+    ------
+    ValueError
+        If the cost grows past all numbers: the learning rate is too large for this problem.
+    """
+    n_rows, ignored = len(problem.Y), np.zeros(problem.network.n_parameters)
+    history: list[float] = []
+    lowest, since = math.inf, 0
+    while len(history) < max_iter and since < PATIENCE:
+        total = np.zeros(1)
+        order = rng.permutation(n_rows).astype(np.intp)
+        for X, Y, chosen in _pieces(problem, order, batch_size):
+            step(X, Y, chosen, total)
+        if problem.l2 > 0:
+            problem.penalise(parameters.astype(np.float64), total, ignored)
+        cost = float(total[0]) / n_rows
+        if not math.isfinite(cost):
+            raise ValueError(
+                f"the fit diverged in epoch {len(history) + 1}: the cost is not finite. "
+                "Expected a smaller learning_rate"
+            )
+        since = 0 if cost < lowest - tol else since + 1
+        lowest = min(lowest, cost)
+        history.append(cost)
+        report(len(history), cost)
+    theta = parameters.astype(np.float64)
+    return Minimum(theta, np.array(history), len(history), since >= PATIENCE)
