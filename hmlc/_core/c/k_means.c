@@ -368,15 +368,15 @@ INLINE void distance_tile(int rows, const real *A, const real *group, ptrdiff_t 
 static void distances(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres, ptrdiff_t k,
                       real *out, real *scratch) {
     const real *zero;
-    real *group = unshifted(scratch, d, &zero);
-    for (ptrdiff_t j = 0; j < k; j += WIDTH) {
-        pack_group(centres + j * d, k - j, d, zero, group);
-        for (ptrdiff_t r = 0; r < n; r += TILE_ROWS) {
-#define DISTANCE(rows)                                                                             \
-    distance_tile(rows, X + r * d, group, d, out + r * k + j, k, smaller(k - j, WIDTH))
+    real *groups = unshifted(scratch, d, &zero) + (WIDTH + 1) * d;
+    for (ptrdiff_t j = 0; j < k; j += WIDTH)
+        pack_group(centres + j * d, k - j, d, zero, groups + j * d);
+    for (ptrdiff_t r = 0; r < n; r += TILE_ROWS)
+        for (ptrdiff_t j = 0; j < k; j += WIDTH) {
+            const ptrdiff_t count = smaller(k - j, WIDTH);
+#define DISTANCE(rows) distance_tile(rows, X + r * d, groups + j * d, d, out + r * k + j, k, count)
             WITH_CONSTANT(smaller(n - r, TILE_ROWS), DISTANCE)
         }
-    }
 }
 
 HMLC_TABLE(k_means, K_MEANS_KERNELS)

@@ -27,7 +27,7 @@ static inline ptrdiff_t k_means_copies(ptrdiff_t d) {
 
 /* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
-    return (k_means_copies(d) * k + 34) * (d + 17) + 34 * k + 64;
+    return (k_means_copies(d) * k + 80) * (d + 17) + 34 * k + 64;
 }
 
 #endif
