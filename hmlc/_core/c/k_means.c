@@ -145,7 +145,7 @@ static void nearest(const real *group, ptrdiff_t d, const real *centres, ptrdiff
     }
 }
 
-/* A block's sums of x - shift by cluster, in `copies` copies; see add_row. */
+/* A block's sums of x - shift by cluster: row i of a group is added to copy i & (copies - 1). */
 typedef struct {
     ptrdiff_t k, d, stride, copies;
     const real *shift;
@@ -153,23 +153,53 @@ typedef struct {
     real *tally; /* copies x k: how many rows */
 } block_sums;
 
-/* Adds one row to a cluster's sum. Whole vectors: past column d they read the row after, whose
- * values land where nothing looks; `is_last` says that there is no memory to read. */
-INLINE void add_row(const real *x, ptrdiff_t label, ptrdiff_t copy, int is_last,
-                    const block_sums *block) {
-    const ptrdiff_t slot = copy * block->k + label, d = block->d;
-    real *sum = block->sums + slot * block->stride;
-    ptrdiff_t p = 0;
-    for (; p < (is_last ? d - d % LANES : d); p += LANES)
-        v_store(sum + p, v_add(v_load(sum + p), v_sub(v_load(x + p), v_load(block->shift + p))));
-    for (; p < d; p++)
-        sum[p] += x[p] - block->shift[p];
-    block->tally[slot] += 1;
+INLINE ptrdiff_t slot_of(const block_sums *block, ptrdiff_t i, int32_t label) {
+    return (i & (block->copies - 1)) * block->k + label;
+}
+
+/* Adds rows of at most LANES columns to their clusters' sums. Past column d the row after is read,
+ * whose values land where nothing looks. */
+static void add_narrow_rows(const real *x, ptrdiff_t rows, const int32_t *labels,
+                            const block_sums *block) {
+    const vec shift = v_load(block->shift);
+    for (ptrdiff_t i = 0; i < rows; i++, x += block->d) {
+        const ptrdiff_t slot = slot_of(block, i, labels[i]);
+        real *sum = block->sums + slot * LANES;
+        v_store(sum, v_add(v_load(sum), v_sub(v_load(x), shift)));
+        block->tally[slot] += 1;
+    }
+}
+
+/* Adds rows to their clusters' sums. */
+static void add_rows(const real *x, ptrdiff_t rows, const int32_t *labels,
+                     const block_sums *block) {
+    const ptrdiff_t d = block->d;
+    const real *shift = block->shift;
+    for (ptrdiff_t i = 0; i < rows; i++, x += d) {
+        const ptrdiff_t slot = slot_of(block, i, labels[i]);
+        real *sum = block->sums + slot * block->stride;
+        ptrdiff_t p = 0;
+        for (; p + LANES <= d; p += LANES)
+            v_store(sum + p, v_add(v_load(sum + p), v_sub(v_load(x + p), v_load(shift + p))));
+        for (; p < d; p++)
+            sum[p] += x[p] - shift[p];
+        block->tally[slot] += 1;
+    }
+}
+
+/* Returns the sum of the copies of a vector, in order, and clears them. */
+INLINE vec take_copies(real *p, ptrdiff_t distance, ptrdiff_t copies) {
+    vec sum = v_set(0);
+    for (ptrdiff_t copy = 0; copy < copies; copy++, p += distance) {
+        sum = v_add(sum, v_load(p));
+        v_store(p, v_set(0));
+    }
+    return sum;
 }
 
 /* Carries a block's sums of the clusters that have rows to float64, and clears them. */
 static void carry(const block_sums *block, double *sums, int64_t *counts) {
-    const ptrdiff_t k = block->k, d = block->d;
+    const ptrdiff_t k = block->k, d = block->d, stride = block->stride;
     for (ptrdiff_t j = 0; j < k; j++) {
         real rows = 0;
         for (ptrdiff_t copy = 0; copy < block->copies; copy++) {
@@ -179,13 +209,24 @@ static void carry(const block_sums *block, double *sums, int64_t *counts) {
         if (rows == 0)
             continue;
         counts[j] += (int64_t)rows;
-        for (ptrdiff_t copy = 0; copy < block->copies; copy++) {
-            real *sum = block->sums + (copy * k + j) * block->stride;
-            for (ptrdiff_t p = 0; p < d; p++)
-                sums[j * d + p] += (double)sum[p];
-            memset(sum, 0, (size_t)block->stride * sizeof(real));
+        for (ptrdiff_t p = 0; p < d; p += LANES) {
+            real lanes[LANES];
+            v_store(lanes, take_copies(block->sums + j * stride + p, k * stride, block->copies));
+            for (ptrdiff_t i = 0; i < smaller(d - p, LANES); i++)
+                sums[j * d + p + i] += (double)lanes[i];
         }
     }
+}
+
+/* Stores a group's labels; returns how many are new. */
+INLINE int64_t relabel(const real *index, ptrdiff_t rows, int32_t *labels) {
+    int64_t changed = 0;
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const int32_t label = (int32_t)index[i];
+        changed += label != labels[i];
+        labels[i] = label;
+    }
+    return changed;
 }
 
 /* One step of Lloyd (1982): labels[r] becomes the centre nearest to row r (of equals the first),
@@ -198,7 +239,7 @@ static void carry(const block_sums *block, double *sums, int64_t *counts) {
 static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
                   ptrdiff_t k, int32_t *labels, int64_t *changed, double *sums, int64_t *counts,
                   real *scratch) {
-    const ptrdiff_t stride = panels_of(d) * LANES, copies = k_means_copies(d);
+    const ptrdiff_t stride = panels_of(d) * LANES, copies = k_means_copies(k, d);
     real *group = aligned(scratch), *padded_shift = group + WIDTH * d;
     real *block_sum = padded_shift + stride, *tally = block_sum + copies * k * stride;
     real *half = tally + copies * k;
@@ -206,7 +247,6 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
     memset(padded_shift, 0, (size_t)(half - padded_shift) * sizeof(real));
     memcpy(padded_shift, shift, (size_t)d * sizeof(real));
     fill_half(centres, k, d, half);
-    const real *end = X + n * d;
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
             const ptrdiff_t rows = smaller(n - r, WIDTH);
@@ -214,12 +254,11 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
             real index[WIDTH];
             pack_group(x, n - r, d, shift, group);
             nearest(group, d, centres, k, half, index);
-            for (ptrdiff_t i = 0; i < rows; i++, x += d) {
-                const int32_t label = (int32_t)index[i];
-                *changed += label != labels[r + i];
-                labels[r + i] = label;
-                add_row(x, label, i & (copies - 1), end - x < stride, &block);
-            }
+            *changed += relabel(index, rows, labels + r);
+            if (d <= LANES && (n - r - rows) * d >= LANES)
+                add_narrow_rows(x, rows, labels + r, &block);
+            else
+                add_rows(x, rows, labels + r, &block);
         }
         carry(&block, sums, counts);
     }
