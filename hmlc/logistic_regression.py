@@ -159,8 +159,8 @@ class LogisticRegression(Estimator):
     max_iter : int
         Iterations at most.
     tol : float
-        Iterations end when no entry of J's gradient is larger, taken with respect to the
-        coefficients of columns brought to comparable scales.
+        Iterations end when no entry of J's gradient, with respect to the coefficients of the
+        columns as fitted (in standard units, or as given), is larger.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all. It does not change results.
     verbose : int
@@ -263,7 +263,9 @@ class LogisticRegression(Estimator):
             )
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         columns = features.fit(matrix, n_jobs)
-        units, penalty = self._units(columns, n_jobs)
+        units = self._units(columns, n_jobs)
+        penalty = np.full(columns.shape[1] + 1, float(self.l2))
+        penalty[-1] = 0
         problem = _Problem(columns, codes, units, penalty, n_jobs)
         problem.is_fixed[-1] = not self.fit_intercept
         if uses_softmax:
@@ -290,27 +292,19 @@ class LogisticRegression(Estimator):
             normalize=self.normalize,
         )
 
-    def _units(self, columns: Array, n_jobs: int | None) -> tuple[Array, Vector]:
-        """Return the columns' (shift, inverse scale), and the penalty on weights in those units.
+    def _units(self, columns: Array, n_jobs: int | None) -> Array:
+        """Return the columns' shift and inverse scale, (2, n_columns).
 
-        Shift and scale change the course of the minimisation, not where it ends: the bias is not
-        penalised, and without `normalize` the penalty is that of the columns as given.
+        The bias is not penalised, so a shift does not move the optimum; but columns around 0 are
+        less alike, and L-BFGS needs a third of the iterations on images.
         """
         moments = column_moments(columns, n_jobs)
-        m = len(columns)
+        units = np.stack([np.zeros_like(moments.mean), np.ones_like(moments.mean)])
         if self.fit_intercept:
-            shift, spread = moments.mean, moments.variance
-        else:
-            shift, spread = np.zeros_like(moments.mean), moments.variance + moments.mean**2
+            units[0] = moments.mean
         if self.normalize:
-            square = np.where(moments.variance > 0, moments.variance, 1.0)
-        else:
-            # About the diagonal of J's Hessian where all probabilities are 1/2.
-            square = spread / 4 + self.l2 / m
-            square = np.where(square > 0, square, 1.0)
-        units = np.stack([shift, 1 / np.sqrt(square)]).astype(_validate.compute_dtype(columns))
-        weight = np.ones(len(shift)) if self.normalize else units[1].astype(np.float64) ** 2
-        return units, np.append(self.l2 * weight, 0.0)
+            units[1] /= np.sqrt(np.where(moments.variance > 0, moments.variance, 1.0))
+        return units.astype(_validate.compute_dtype(columns))
 
     def _options(self, name: str, problem: _Problem) -> dict[str, Any]:
         return {
