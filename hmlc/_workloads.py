@@ -27,6 +27,27 @@ def _values(rng: Generator, n: int = 20_000) -> tuple[Any, ...]:
     return rng.normal(0, 5, n), np.empty(n)
 
 
+def _logistic(rng: Generator, k: int) -> tuple[Any, ...]:
+    """Return rows, their codes, the score columns' classes, weights and units."""
+    codes = rng.integers(0, max(k, 2), 2000, dtype=np.intp)
+    units = np.stack([np.zeros(20), np.ones(20)])
+    return rng.normal(size=(2000, 20)), codes, np.arange(k), rng.normal(size=(k, 21)), units
+
+
+def _sigmoids(rng: Generator, k: int) -> tuple[Any, ...]:
+    return *_logistic(rng, k), np.zeros(k), np.zeros((k, 21))
+
+
+def _softmax(rng: Generator) -> tuple[Any, ...]:
+    X, codes, _, W, units = _logistic(rng, 5)
+    return X, codes, W, units, np.zeros(1), np.zeros((5, 21))
+
+
+def _scores(rng: Generator) -> tuple[Any, ...]:
+    X, _, _, W, units = _logistic(rng, 5)
+    return X, W, units, np.empty((2000, 5))
+
+
 WORKLOADS: tuple[Workload, ...] = (
     Workload("elementwise.all_finite", "20,000", lambda rng: _values(rng)[:1]),
     Workload("elementwise.exponential", "20,000", _values),
@@ -49,4 +70,14 @@ WORKLOADS: tuple[Workload, ...] = (
             np.empty((5000, 20)),
         ),
     ),
+    Workload("logistic.sigmoid_loss", "2,000 x 20", lambda rng: _sigmoids(rng, 1)),
+    Workload(
+        "logistic.sigmoid_loss_hessian",
+        "2,000 x 20",
+        lambda rng: (*_sigmoids(rng, 1), np.zeros((1, 21, 21))),
+    ),
+    Workload("logistic.softmax_loss", "2,000 x 20, 5 classes", _softmax),
+    Workload("logistic.scores", "2,000 x 20, 5 classes", _scores),
+    Workload("logistic.softmax", "2,000 x 10", lambda rng: (rng.normal(size=(2000, 10)),)),
+    Workload("logistic.log_softmax", "2,000 x 10", lambda rng: (rng.normal(size=(2000, 10)),)),
 )
