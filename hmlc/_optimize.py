@@ -220,7 +220,8 @@ def lbfgs_steps(
     """Minimise by L-BFGS, until no entry of the gradient is larger than tol.
 
     It also ends, as converged, where no step along the steepest descent lowers the cost any more
-    in the arithmetic at hand, or many steps bring nothing; `resolution` is the relative rounding error of the costs.
+    in the arithmetic at hand, or many steps bring nothing; `resolution` is the costs' relative
+    rounding error.
     """
     theta = start.astype(np.float64)
     cost, gradient = yield theta
