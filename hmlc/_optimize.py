@@ -37,6 +37,10 @@ class Minimum:
     converged: bool
 
 
+def _minimum(theta: Vector, history: list[float], converged: bool) -> Minimum:
+    return Minimum(theta, np.array(history), len(history) - 1, converged)
+
+
 def reporter(name: str, verbose: Any) -> Report:
     """Return what an estimator calls after each iteration: a line where verbose, else nothing."""
     if not verbose:
@@ -80,7 +84,7 @@ def gradient_descent(
         converged = has_settled(history[-1], cost, tol)
         history.append(cost)
         report(len(history) - 1, cost)
-    return Minimum(theta, np.array(history), len(history) - 1, converged)
+    return _minimum(theta, history, converged)
 
 
 Evaluation = tuple[float, Vector]
@@ -91,6 +95,7 @@ SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
 LBFGS_MEMORY = 10
 MAX_TRIALS = 25
+PATIENCE = 20
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -123,6 +128,27 @@ def minimise_together(
 
 def _largest(gradient: Vector) -> float:
     return float(np.max(np.abs(gradient), initial=0.0))
+
+
+class _Watch:
+    """Sees when neither cost nor gradient falls any more, so that rounding alone is left."""
+
+    def __init__(self, cost: float, gradient: Vector, resolution: float) -> None:
+        self.cost = cost
+        self.largest = _largest(gradient)
+        self.resolution = resolution
+        self.idle = 0
+
+    def stalls(self, cost: float, gradient: Vector) -> bool:
+        """Tell whether the last PATIENCE steps brought nothing that can be told from rounding."""
+        is_lower = cost < self.cost - self.resolution * abs(self.cost)
+        is_flatter = _largest(gradient) < self.largest / 2
+        self.idle = 0 if is_lower or is_flatter else self.idle + 1
+        if is_lower:
+            self.cost = cost
+        if is_flatter:
+            self.largest = _largest(gradient)
+        return self.idle >= PATIENCE
 
 
 def _line_search(
@@ -194,11 +220,12 @@ def lbfgs_steps(
     """Minimise by L-BFGS, until no entry of the gradient is larger than tol.
 
     It also ends, as converged, where no step along the steepest descent lowers the cost any more
-    in the arithmetic at hand; `resolution` is the relative rounding error of the costs.
+    in the arithmetic at hand, or many steps bring nothing; `resolution` is the costs' relative
+    rounding error.
     """
     theta = start.astype(np.float64)
     cost, gradient = yield theta
-    history = [cost]
+    history, watch = [cost], _Watch(cost, gradient, resolution)
     pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=LBFGS_MEMORY)
     while len(history) <= max_iter and _largest(gradient) > tol:
         direction = _lbfgs_direction(gradient, pairs)
@@ -211,7 +238,7 @@ def lbfgs_steps(
             )
         if found is None:
             if not pairs:
-                return Minimum(theta, np.array(history), len(history) - 1, True)
+                return _minimum(theta, history, True)
             pairs.clear()
             continue
         point, (cost, after) = found
@@ -219,7 +246,9 @@ def lbfgs_steps(
         theta, gradient = point, after
         history.append(cost)
         report(len(history) - 1, cost)
-    return Minimum(theta, np.array(history), len(history) - 1, _largest(gradient) <= tol)
+        if watch.stalls(cost, gradient):
+            return _minimum(theta, history, True)
+    return _minimum(theta, history, _largest(gradient) <= tol)
 
 
 def _remember(pairs: deque[tuple[Vector, Vector, float]], s: Vector, y: Vector) -> None:
@@ -263,7 +292,7 @@ def newton_steps(
     """
     theta = start.astype(np.float64)
     cost, gradient, hessian = yield theta
-    history = [cost]
+    history, watch = [cost], _Watch(cost, gradient, resolution)
     while len(history) <= max_iter and _largest(gradient) > tol:
         direction = _newton_direction(gradient, hessian)
         slope = dot(gradient, direction)
@@ -273,11 +302,13 @@ def newton_steps(
                 theta, cost, direction, slope, 1.0, resolution * abs(cost)
             )
         if found is None:
-            return Minimum(theta, np.array(history), len(history) - 1, True)
+            return _minimum(theta, history, True)
         theta, (cost, gradient, hessian) = found
         history.append(cost)
         report(len(history) - 1, cost)
-    return Minimum(theta, np.array(history), len(history) - 1, _largest(gradient) <= tol)
+        if watch.stalls(cost, gradient):
+            return _minimum(theta, history, True)
+    return _minimum(theta, history, _largest(gradient) <= tol)
 
 
 def _newton_direction(gradient: Vector, hessian: Matrix) -> Vector:

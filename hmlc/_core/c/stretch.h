@@ -1,0 +1,241 @@
+/* A stretch of rows in cache: brought to standard units, scored, and summed into gradients and
+ * Hessians. Legend: see logistic.c.
+ *
+ * Folding the shift into the bias would need no copy of the rows, but cancels where a column's mean
+ * is far larger than its deviation.
+ *
+ * For k > 1 scores lie in panels, LANES columns wide (tile.h). For k = 1 that would leave all lanes
+ * but one idle: there rows are dotted with the weights, and scores lie one after another.
+ *
+ * Each sum goes in order of depth or of rows (a dot product as r_dot's), so how rows are cut into
+ * stretches does not show within a block of HMLC_BLOCK_ROWS. */
+#ifndef HMLC_STRETCH_H
+#define HMLC_STRETCH_H
+
+#include "tile.h"
+
+#include "logistic.h"
+
+/* A stretch's scratch. A product may compute, and a tile read, up to TILE_ROWS - 1 rows too many:
+ * SPARE holds them. */
+enum { SPARE = 8 };
+typedef struct {
+    ptrdiff_t d, depth, width, k, panels, capacity;
+    real *block;     /* (capacity + SPARE) x width: A, then zeros */
+    real *weights;   /* W: panels of depth x LANES; for k = 1 width, zeros after depth */
+    real *gradient;  /* the block's sum: panels of (depth + SPARE) x LANES; for k = 1 width */
+    real *z;         /* scores, then residuals: panels of (capacity + SPARE) x LANES */
+    real *curvature; /* d2loss/dz2, laid out as z */
+    real *panel;   /* (capacity + SPARE) x LANES: LANES columns of A times a curvature, or signs */
+    real *classes; /* k padded: the class of each score column */
+    real *hessian; /* the block's sums: per score column, panels of (depth + SPARE) x LANES */
+} stretch;
+
+static real *take(real **scratch, ptrdiff_t count) {
+    real *start = *scratch;
+    *scratch += panels_of(count) * LANES;
+    return start;
+}
+
+/* Lays out scratch, on cache lines, and packs W. */
+static stretch prepare(ptrdiff_t d, const real *W, ptrdiff_t k, real *scratch) {
+    stretch s = {.d = d, .depth = d + 1, .k = k, .panels = panels_of(k)};
+    /* An odd number of vectors: rows a power of two apart would share a few sets of the cache. */
+    s.width = (panels_of(s.depth) | 1) * LANES;
+    s.capacity = hmlc_logistic_rows(d);
+    scratch += (size_t)(-(uintptr_t)scratch & 63) / sizeof(real);
+    s.block = take(&scratch, (s.capacity + SPARE) * s.width);
+    s.weights = take(&scratch, k == 1 ? s.width : s.panels * s.depth * LANES);
+    s.gradient = take(&scratch, k == 1 ? s.width : s.panels * (s.depth + SPARE) * LANES);
+    s.z = take(&scratch, s.panels * (s.capacity + SPARE) * LANES);
+    s.curvature = take(&scratch, s.panels * (s.capacity + SPARE) * LANES);
+    s.panel = take(&scratch, (s.capacity + SPARE) * LANES);
+    s.classes = take(&scratch, s.panels * LANES);
+    s.hessian = scratch;
+    if (k == 1) {
+        memset(s.weights, 0, (size_t)s.width * sizeof(real));
+        memcpy(s.weights, W, (size_t)s.depth * sizeof(real));
+    } else
+        for (ptrdiff_t p = 0; p < s.panels; p++)
+            pack_panel(W, 1, s.depth, s.depth, p * LANES, k, s.weights + p * s.depth * LANES);
+    return s;
+}
+
+/* A product's `rows` rounded up to whole tiles. */
+INLINE ptrdiff_t whole_tiles(ptrdiff_t rows) {
+    return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
+}
+
+/* block = A of these rows, and zeros in the rows that a tile may read beyond. */
+static void standard_rows(const stretch *s, const real *X, ptrdiff_t rows, const real *units) {
+    const ptrdiff_t d = s->d;
+    const real *inverse_scale = units + d;
+    real *a = s->block;
+    for (ptrdiff_t r = 0; r < rows; r++, X += d, a += s->width) {
+        ptrdiff_t j = 0;
+        for (; j + LANES <= d; j += LANES)
+            v_store(a + j,
+                    v_mul(v_sub(v_load(X + j), v_load(units + j)), v_load(inverse_scale + j)));
+        if (j < d && d >= LANES) {
+            j = d - LANES;
+            v_store(a + j,
+                    v_mul(v_sub(v_load(X + j), v_load(units + j)), v_load(inverse_scale + j)));
+        } else
+            for (; j < d; j++)
+                a[j] = (X[j] - units[j]) * inverse_scale[j];
+        a[d] = 1;
+        for (j = d + 1; j < s->width; j++)
+            a[j] = 0;
+    }
+    const ptrdiff_t extra = whole_tiles(rows) + 1 - rows;
+    memset(a, 0, (size_t)(extra * s->width) * sizeof(real));
+}
+
+/* out += a tile of TILE_ROWS x LANES; see tile_fma. */
+INLINE void add_tile(const real *A, ptrdiff_t a_row, ptrdiff_t a_depth, const real *panel,
+                     ptrdiff_t depth, real *out) {
+    vec acc[TILE_ROWS];
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
+    for (int i = 0; i < TILE_ROWS; i++)
+        acc[i] = v_load(out + i * LANES);
+    tile_fma(TILE_ROWS, A, a_row, a_depth, panel, depth, acc);
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
+    for (int i = 0; i < TILE_ROWS; i++)
+        v_store(out + i * LANES, acc[i]);
+}
+
+/* z[r] = dot(block[r], weights), as r_dot sums; `count` constant after inlining. */
+INLINE void dot_rows(int count, const stretch *s, ptrdiff_t r) {
+    vec sum[4];
+    const real *a = s->block + r * s->width;
+    for (int i = 0; i < count; i++)
+        sum[i] = v_set(0);
+    for (ptrdiff_t j = 0; j < s->width; j += LANES) {
+        const vec w = v_load(s->weights + j);
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+        for (int i = 0; i < count; i++)
+            sum[i] = v_fma(v_load(a + i * s->width + j), w, sum[i]);
+    }
+    for (int i = 0; i < count; i++)
+        s->z[r + i] = v_sum(sum[i]);
+}
+
+/* z = block W' of these rows; for k = 1 zeros follow, to fill a vector. */
+static void score(const stretch *s, ptrdiff_t rows) {
+    if (s->k == 1) {
+        ptrdiff_t r = 0;
+        for (; r + 4 <= rows; r += 4)
+            dot_rows(4, s, r);
+        for (; r < rows; r++)
+            dot_rows(1, s, r);
+        memset(s->z + rows, 0, LANES * sizeof(real));
+        return;
+    }
+    const ptrdiff_t stride = (s->capacity + SPARE) * LANES;
+    memset(s->z, 0, (size_t)(s->panels * stride) * sizeof(real));
+    for (ptrdiff_t p = 0; p < s->panels; p++)
+        for (ptrdiff_t r = 0; r < rows; r += TILE_ROWS)
+            add_tile(s->block + r * s->width, s->width, 1, s->weights + p * s->depth * LANES,
+                     s->depth, s->z + p * stride + r * LANES);
+}
+
+/* gradient[j ...] += sum over rows of z[r] * block[r][j ...], `count` vectors wide. */
+INLINE void add_scaled_rows(int count, const stretch *s, ptrdiff_t rows, ptrdiff_t j) {
+    vec sum[4];
+    for (int i = 0; i < count; i++)
+        sum[i] = v_load(s->gradient + j + i * LANES);
+    const real *a = s->block + j;
+    for (ptrdiff_t r = 0; r < rows; r++, a += s->width) {
+        const vec residual = v_set(s->z[r]);
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+        for (int i = 0; i < count; i++)
+            sum[i] = v_fma(residual, v_load(a + i * LANES), sum[i]);
+    }
+    for (int i = 0; i < count; i++)
+        v_store(s->gradient + j + i * LANES, sum[i]);
+}
+
+/* gradient += z' block, z holding residuals. */
+static void add_gradient(const stretch *s, ptrdiff_t rows) {
+    if (s->k == 1) {
+        ptrdiff_t j = 0;
+        for (; j + 4 * LANES <= s->width; j += 4 * LANES)
+            add_scaled_rows(4, s, rows, j);
+        switch ((s->width - j) / LANES) {
+        case 3:
+            add_scaled_rows(3, s, rows, j);
+            break;
+        case 2:
+            add_scaled_rows(2, s, rows, j);
+            break;
+        case 1:
+            add_scaled_rows(1, s, rows, j);
+            break;
+        }
+        return;
+    }
+    for (ptrdiff_t p = 0; p < s->panels; p++)
+        for (ptrdiff_t j = 0; j < s->depth; j += TILE_ROWS)
+            add_tile(s->block + j, 1, s->width, s->z + p * (s->capacity + SPARE) * LANES, rows,
+                     s->gradient + (p * (s->depth + SPARE) + j) * LANES);
+}
+
+/* Where row 0 of score column c lies in z and curvature, and how far row 1 is from it. */
+INLINE ptrdiff_t column_start(const stretch *s, ptrdiff_t c) {
+    return c / LANES * (s->capacity + SPARE) * LANES + c % LANES;
+}
+INLINE ptrdiff_t row_step(const stretch *s) {
+    return s->k == 1 ? 1 : LANES;
+}
+
+/* hessian of score column c += block' diag(curvature) block, its lower triangle's panels. */
+static void add_hessian(const stretch *s, ptrdiff_t rows, ptrdiff_t c) {
+    const real *curvature = s->curvature + column_start(s, c);
+    const ptrdiff_t panels = panels_of(s->depth), stride = (s->depth + SPARE) * LANES;
+    for (ptrdiff_t p = 0; p < panels; p++) {
+        for (ptrdiff_t r = 0; r < rows; r++)
+            v_store(s->panel + r * LANES, v_mul(v_set(curvature[r * row_step(s)]),
+                                                v_load(s->block + r * s->width + p * LANES)));
+        for (ptrdiff_t i = p * LANES; i < s->depth; i += TILE_ROWS)
+            add_tile(s->block + i, 1, s->width, s->panel, rows,
+                     s->hessian + (c * panels + p) * stride + i * LANES);
+    }
+}
+
+static void clear_sums(const stretch *s, int with_hessian) {
+    const ptrdiff_t tall = (s->depth + SPARE) * LANES;
+    const ptrdiff_t gradient = s->k == 1 ? s->width : s->panels * tall;
+    memset(s->gradient, 0, (size_t)gradient * sizeof(real));
+    if (with_hessian)
+        memset(s->hessian, 0, (size_t)(s->k * panels_of(s->depth) * tall) * sizeof(real));
+}
+
+/* Adds a block's sums to the float64 results. */
+static void flush_gradient(const stretch *s, double *gradient) {
+    const ptrdiff_t depth = s->depth;
+    for (ptrdiff_t c = 0; c < s->k; c++) {
+        const real *sums = s->gradient + c / LANES * (depth + SPARE) * LANES + c % LANES;
+        for (ptrdiff_t j = 0; j < depth; j++)
+            gradient[c * depth + j] += sums[j * row_step(s)];
+    }
+}
+static void flush_hessian(const stretch *s, double *hessian) {
+    const ptrdiff_t depth = s->depth, panels = panels_of(depth);
+    for (ptrdiff_t c = 0; c < s->k; c++)
+        for (ptrdiff_t i = 0; i < depth; i++)
+            for (ptrdiff_t j = 0; j <= i; j++) {
+                const ptrdiff_t p = c * panels + j / LANES;
+                hessian[(c * depth + i) * depth + j] +=
+                    s->hessian[(p * (depth + SPARE) + i) * LANES + j % LANES];
+            }
+}
+
+#endif

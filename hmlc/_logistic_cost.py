@@ -1,0 +1,124 @@
+"""The cost of logistic regression, its gradient and Hessian, in one pass over the rows."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc import _passes
+from hmlc._backend import Kernels, kernels
+from hmlc._linalg import dot
+
+Array = NDArray[Any]
+Vector = NDArray[np.float64]
+
+
+@dataclass
+class _Sums:
+    """A pass's partial sum over k score columns of depth D."""
+
+    loss: Vector
+    gradient: Vector
+    hessian: Vector
+
+    def add(self, other: "_Sums") -> None:
+        self.loss += other.loss
+        self.gradient += other.gradient
+        self.hessian += other.hessian
+
+
+class LogisticCost:
+    """The cost J over some rows, as a function of each score column's weights and bias.
+
+    Rows are seen in the columns' units: (X - units[0]) * units[1], and a 1.
+    """
+
+    def __init__(
+        self, X: Array, codes: Array, units: Array, penalty: Vector, n_jobs: int | None
+    ) -> None:
+        self.X = X
+        self.codes = codes
+        self.units = units
+        self.penalty = penalty
+        self.n_jobs = n_jobs
+        self.kernels: Kernels = kernels()
+        self.is_fixed = np.zeros(len(penalty), bool)
+
+    def _sums(self, kernel: Any, W: Vector, *, n_losses: int, hessians: int = 0) -> _Sums:
+        k, depth = W.shape
+        weights = np.ascontiguousarray(W, self.units.dtype)
+        shape = (hessians, depth, depth)
+
+        def run(rows: Array, first: int, last: int, partial: _Sums) -> None:
+            kernel(rows, self.codes[first:last], weights, partial)
+
+        sums = _passes.reduce_rows(
+            self.X,
+            self.units.dtype,
+            run,
+            lambda: _Sums(np.zeros(n_losses), np.zeros((k, depth)), np.zeros(shape)),
+            _Sums.add,
+            n_jobs=self.n_jobs,
+            flops_per_row=depth * (4 * k + hessians * depth),
+            partial_bytes=8 * depth * (k + hessians * depth),
+        )
+        return self._penalised(sums, W)
+
+    def _penalised(self, sums: _Sums, W: Vector) -> _Sums:
+        """Divide by the number of rows and add the penalty; hold the fixed parameters."""
+        m = len(self.X)
+        shrinkage = self.penalty * W
+        squares = np.array([dot(row, pull) for row, pull in zip(W, shrinkage, strict=True)])
+        losses = squares if len(sums.loss) == len(W) else np.array([math.fsum(squares)])
+        sums.loss = (sums.loss + losses / 2) / m
+        sums.gradient = (sums.gradient + shrinkage) / m
+        sums.gradient[:, self.is_fixed] = 0
+        for hessian in sums.hessian:
+            hessian += np.tril(hessian, -1).T
+            hessian[np.diag_indices(len(hessian))] += self.penalty
+            hessian /= m
+            hessian[self.is_fixed, :] = 0
+            hessian[:, self.is_fixed] = 0
+            hessian[self.is_fixed, self.is_fixed] = 1
+        return sums
+
+    def sigmoids(self, classes: Array, W: Vector) -> list[tuple[float, Vector]]:
+        """Return each column's cost and gradient, column c telling classes[c] from the rest."""
+        kernel = self.kernels.logistic.sigmoid_loss
+
+        def run(rows: Array, codes: Array, weights: Array, partial: _Sums) -> None:
+            kernel(rows, codes, classes, weights, self.units, partial.loss, partial.gradient)
+
+        sums = self._sums(run, W, n_losses=len(W))
+        return list(zip(sums.loss.tolist(), sums.gradient, strict=True))
+
+    def sigmoids_hessian(self, classes: Array, W: Vector) -> list[tuple[float, Vector, Vector]]:
+        """Return each column's cost, gradient and Hessian."""
+        kernel = self.kernels.logistic.sigmoid_loss_hessian
+
+        def run(rows: Array, codes: Array, weights: Array, partial: _Sums) -> None:
+            kernel(
+                rows,
+                codes,
+                classes,
+                weights,
+                self.units,
+                partial.loss,
+                partial.gradient,
+                partial.hessian,
+            )
+
+        sums = self._sums(run, W, n_losses=len(W), hessians=len(W))
+        return list(zip(sums.loss.tolist(), sums.gradient, sums.hessian, strict=True))
+
+    def softmax(self, W: Vector) -> tuple[float, Vector]:
+        """Return the cost and gradient of all columns together."""
+        kernel = self.kernels.logistic.softmax_loss
+
+        def run(rows: Array, codes: Array, weights: Array, partial: _Sums) -> None:
+            kernel(rows, codes, weights, self.units, partial.loss, partial.gradient)
+
+        sums = self._sums(run, W, n_losses=1)
+        return float(sums.loss[0]), sums.gradient

@@ -1,0 +1,230 @@
+"""The logistic kernels against finite differences, mpmath and each other."""
+
+import os
+import subprocess
+import sys
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hmlc
+from hmlc._backend import kernels
+
+
+def problem(n, d, k, dtype, seed, spread=1.0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(3, 2, (n, d)).astype(dtype)
+    codes = rng.integers(0, max(k, 2), n, dtype=np.intp)
+    W = (spread * rng.normal(size=(k, d + 1)) / np.sqrt(d + 1)).astype(dtype)
+    units = np.stack([rng.normal(3, 0.1, d), rng.uniform(0.4, 0.6, d)]).astype(dtype)
+    return X, codes, W, units
+
+
+def sigmoid_loss(X, codes, W, units, classes=None):
+    k, depth = W.shape
+    classes = np.arange(k, dtype=np.intp) if classes is None else classes
+    loss, gradient = np.zeros(k), np.zeros((k, depth))
+    kernels().logistic.sigmoid_loss(X, codes, classes, W, units, loss, gradient)
+    return loss, gradient
+
+
+def sigmoid_loss_hessian(X, codes, W, units):
+    k, depth = W.shape
+    out = np.zeros(k), np.zeros((k, depth)), np.zeros((k, depth, depth))
+    kernels().logistic.sigmoid_loss_hessian(X, codes, np.arange(k, dtype=np.intp), W, units, *out)
+    return out
+
+
+def softmax_loss(X, codes, W, units):
+    loss, gradient = np.zeros(1), np.zeros(W.shape)
+    kernels().logistic.softmax_loss(X, codes, W, units, loss, gradient)
+    return loss, gradient
+
+
+def scores(X, W, units):
+    out = np.empty((len(X), len(W)), X.dtype)
+    kernels().logistic.scores(X, W, units, out)
+    return (out,)
+
+
+def slope(function, W, at, h=1e-5):
+    """The central difference of a function of W along one entry."""
+    step = np.zeros_like(W)
+    step[at] = h
+    return (function(W + step) - function(W - step)) / (2 * h)
+
+
+@pytest.mark.parametrize("k", [1, 3, 17])
+def test_gradients_are_slopes_of_the_losses(k, backend):
+    X, codes, W, units = problem(40, 3, k, np.float64, 1)
+    _, gradient = sigmoid_loss(X, codes, W, units)
+    for at in np.ndindex(W.shape):
+        numeric = slope(lambda V: sigmoid_loss(X, codes, V, units)[0].sum(), W, at)
+        # A central difference errs by h^2 f'''/6 and eps f/h: about 1e-8 here.
+        assert gradient[at] == pytest.approx(numeric, abs=1e-6)
+    if k > 1:
+        _, gradient = softmax_loss(X, codes, W, units)
+        for at in np.ndindex(W.shape):
+            numeric = slope(lambda V: softmax_loss(X, codes, V, units)[0][0], W, at)
+            assert gradient[at] == pytest.approx(numeric, abs=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_hessian_is_the_slope_of_the_gradient(k, backend):
+    X, codes, W, units = problem(40, 4, k, np.float64, 2)
+    _, _, hessian = sigmoid_loss_hessian(X, codes, W, units)
+    for c in range(k):
+        np.testing.assert_array_equal(np.triu(hessian[c], 1), 0)
+        for i, j in zip(*np.tril_indices(5), strict=True):
+            at = (c, i)
+            numeric = slope(lambda V, c=c, j=j: sigmoid_loss(X, codes, V, units)[1][c, j], W, at)
+            assert hessian[c, i, j] == pytest.approx(numeric, abs=1e-6)
+
+
+@pytest.mark.parametrize("z", [0.0, 0.5, -3.0, 30.0, -30.0, 80.0, -80.0, 1e4, -1e4, 1e30])
+@pytest.mark.parametrize("code", [0, 1])
+def test_loss_of_one_row_at_any_score(z, code, dtype, backend):
+    X, codes = np.array([[z]], dtype), np.array([code])
+    units = np.array([[0], [1]], dtype)
+    value = float(X[0, 0])
+    with mpmath.workdps(60):
+        exact = mpmath.log1p(mpmath.exp(-value if code else value))
+    # exp returns 0 where its result would not be a normal number.
+    floor = float(np.finfo(dtype).tiny)
+    near = pytest.approx(float(exact), rel=2e-6 if dtype == np.float32 else 1e-14, abs=floor)
+    one = np.array([[1, 0]], dtype)
+    loss, gradient = sigmoid_loss(X, codes, one, units, np.ones(1, np.intp))
+    assert loss[0] == near
+    assert abs(gradient[0, 1]) == pytest.approx(-np.expm1(-loss[0]), rel=2e-6, abs=floor)
+    loss, gradient = softmax_loss(X, codes, np.array([[0, 0], [1, 0]], dtype), units)
+    assert loss[0] == near
+    assert np.isfinite(gradient).all()
+
+
+@given(
+    st.integers(0, 600),
+    st.integers(1, 40),
+    st.sampled_from([1, 2, 3, 16, 17]),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_twins_agree(n, d, k, dtype, seed):
+    n = n if d * k < 100 else n % 60
+    X, codes, W, units = problem(n, d, k, dtype, seed)
+    functions = [sigmoid_loss, lambda *a: scores(a[0], a[2], a[3])]
+    functions += [softmax_loss] if k > 1 else []
+    functions += [sigmoid_loss_hessian] if n * k * d * d < 20_000 else []
+    for function in functions:
+        answers = []
+        for name in ("c", "numpy", "python"):
+            with hmlc.use_backend(name):
+                answers.append(function(X, codes, W, units))
+        # Relative to a sum over n rows of numbers of order 1.
+        tolerance = (2e-5 if dtype == np.float32 else 1e-12) * max(n, 1)
+        for other in answers[1:]:
+            for left, right in zip(answers[0], other, strict=True):
+                np.testing.assert_allclose(left, right, atol=tolerance, rtol=0)
+
+
+@pytest.mark.parametrize(("d", "k"), [(1, 1), (20, 1), (130, 1), (9, 3), (200, 17)])
+def test_cuts_at_whole_blocks_leave_no_trace(d, k, dtype):
+    X, codes, W, units = problem(1300, d, k, dtype, 3)
+    classes = np.arange(k, dtype=np.intp)
+    one = [np.zeros(k), np.zeros(W.shape), np.zeros((k, d + 1, d + 1))]
+    many = [np.zeros_like(array) for array in one]
+    whole, pieces = [np.zeros(1), np.zeros(W.shape)], [np.zeros(1), np.zeros(W.shape)]
+    logistic = kernels().logistic
+    hessian = logistic.sigmoid_loss_hessian
+    hessian(X, codes, classes, W, units, *one)
+    for a, b in ((0, 256), (256, 1024), (1024, 1300)):
+        hessian(X[a:b], codes[a:b], classes, W, units, *many)
+    if k > 1:
+        logistic.softmax_loss(X, codes, W, units, *whole)
+        for a, b in ((0, 256), (256, 1024), (1024, 1300)):
+            logistic.softmax_loss(X[a:b], codes[a:b], W, units, *pieces)
+    for left, right in zip(one + whole, many + pieces, strict=True):
+        assert left.tobytes() == right.tobytes()
+
+
+def test_log_softmax_keeps_its_digits(dtype, backend):
+    Z = np.array([[0, 40], [-50, 60], [3, 3], [0, 5000], [-1e30, 1e30]], dtype)
+    Z = np.concatenate([Z, Z - 80], axis=1)
+    out, p = Z.copy(), Z.copy()
+    kernels().logistic.log_softmax(out)
+    kernels().logistic.softmax(p)
+    with mpmath.workdps(60):
+        for z, logs in zip(Z, out, strict=True):
+            values = [mpmath.mpf(float(v)) for v in z]
+            peak = values.index(max(values))
+            others = sum(mpmath.exp(v - values[peak]) for i, v in enumerate(values) if i != peak)
+            exact = [float(v - values[peak] - mpmath.log1p(others)) for v in values]
+            rtol = 5e-7 if dtype == np.float32 else 1e-15
+            np.testing.assert_allclose(logs, exact, rtol=4 * rtol, atol=np.finfo(dtype).tiny)
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(p, np.exp(out), rtol=2e-5, atol=1e-37)
+
+
+def test_wrong_shapes_raise():
+    X, codes, W, units = problem(5, 2, 3, np.float64, 4)
+    logistic, classes = kernels().logistic, np.arange(3, dtype=np.intp)
+    loss, gradient = np.zeros(3), np.zeros((3, 3))
+    with pytest.raises(ValueError, match="codes"):
+        logistic.sigmoid_loss(X, codes[:4], classes, W, units, loss, gradient)
+    with pytest.raises(ValueError, match="W must"):
+        logistic.sigmoid_loss(X, codes, classes, W[:, :2].copy(), units, loss, gradient)
+    with pytest.raises(ValueError, match="loss"):
+        logistic.softmax_loss(X, codes, W, units, loss, gradient)
+    with pytest.raises(ValueError, match="code"):
+        logistic.softmax_loss(X, codes + 3, W, units, loss[:1], gradient)
+    with pytest.raises(ValueError, match="hessian"):
+        logistic.sigmoid_loss_hessian(
+            X, codes, classes, W, units, loss, gradient, np.zeros((3, 2, 2))
+        )
+    with pytest.raises(ValueError, match="out"):
+        logistic.scores(X, W, units, np.zeros((5, 2)))
+
+
+BYTES = """
+import hashlib
+import numpy as np
+from hmlc._backend import kernels
+rng, digest, logistic = np.random.default_rng(5), hashlib.sha256(), kernels().logistic
+for dtype in (np.float32, np.float64):
+    for n, d, k in ((300, 1, 1), (700, 20, 1), (515, 130, 1), (300, 33, 3), (131, 200, 17)):
+        X = rng.normal(3, 2, (n, d)).astype(dtype)
+        codes = rng.integers(0, max(k, 2), n, dtype=np.intp)
+        W = rng.normal(size=(k, d + 1)).astype(dtype)
+        units = np.stack([np.full(d, 3), np.full(d, 0.5)]).astype(dtype)
+        loss, gradient, hessian = np.zeros(k), np.zeros(W.shape), np.zeros((k, d + 1, d + 1))
+        out = np.empty((n, k), dtype)
+        classes = np.arange(k, dtype=np.intp)
+        logistic.sigmoid_loss_hessian(X, codes, classes, W, units, loss, gradient, hessian)
+        if k > 1:
+            logistic.softmax_loss(X, codes, W, units, loss[:1], gradient)
+        logistic.scores(X, W, units, out)
+        logs, p = out.copy(), out.copy()
+        logistic.log_softmax(logs), logistic.softmax(p)
+        for array in (loss, gradient, hessian, out, logs, p):
+            digest.update(array.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_vector_width_leaves_no_trace():
+    answers = {}
+    for isa in ("avx2", "avx512"):
+        run = subprocess.run(
+            [sys.executable, "-c", BYTES],
+            env={**os.environ, "HMLC_ISA": isa, "HMLC_BACKEND": "c"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "HMLC_ISA names" in run.stderr:
+            pytest.skip(f"this processor or build has no {isa}")
+        assert run.returncode == 0, run.stderr
+        answers[isa] = run.stdout
+    assert answers["avx2"] == answers["avx512"]
