@@ -158,6 +158,12 @@ def test_every_row_is_an_anomaly(dtype, backend):
     assert result.threshold == np.nextafter(dtype(5), dtype(6))
 
 
+def test_above_the_largest_number_is_infinity(dtype, backend):
+    result = check_exactly([0, 1], np.array([np.finfo(dtype).max, -np.inf], dtype))
+    np.testing.assert_array_equal(result.thresholds, [np.finfo(dtype).max, np.inf])
+    assert result[:2] == (float(np.finfo(dtype).max), 1)
+
+
 @pytest.mark.parametrize(
     ("convert_labels", "convert_scores"),
     [

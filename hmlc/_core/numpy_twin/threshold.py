@@ -25,7 +25,8 @@ def sweep(
     a, b = distinct[:-1], distinct[1:]
     middle = a / 2 + b / 2
     thresholds[: m - 1] = np.where(a < middle, middle, b)
-    thresholds[m - 1] = np.nextafter(distinct[-1], scores.dtype.type(np.inf))
+    with np.errstate(over="ignore"):
+        thresholds[m - 1] = np.nextafter(distinct[-1], scores.dtype.type(np.inf))
     precisions[:m] = caught / flagged
     recalls[:m] = caught / caught[-1]
     f1s[:m] = 2 * caught / (flagged + caught[-1])

@@ -27,7 +27,8 @@ def sweep(
         if flagged < len(rows):
             thresholds[m] = _separator(number(score), number(rows[flagged][0]))
         else:
-            thresholds[m] = np.nextafter(number(score), number(np.inf))
+            with np.errstate(over="ignore"):
+                thresholds[m] = np.nextafter(number(score), number(np.inf))
         precisions[m] = caught / flagged
         recalls[m] = caught / anomalies
         f1s[m] = 2 * caught / (flagged + anomalies)
