@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import hmlc
+
 SCRIPT = Path(__file__).with_name("fit_everything.py")
 
 
@@ -25,7 +27,13 @@ def rows(request, tmp_path_factory):
 def fit_everything(rows, mode="memory", isa="", threads=1):
     result = subprocess.run(
         [sys.executable, str(SCRIPT), str(rows), mode],
-        env={**os.environ, "HMLC_BACKEND": "c", "HMLC_ISA": isa, "HMLC_NUM_THREADS": str(threads)},
+        env={
+            **os.environ,
+            "HMLC_BACKEND": "c",
+            "HMLC_ISA": isa,
+            "HMLC_NUM_THREADS": str(threads),
+            "PYTHONPATH": str(Path(hmlc.__file__).parents[1]),
+        },
         capture_output=True,
         text=True,
         timeout=300,
