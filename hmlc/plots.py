@@ -373,8 +373,8 @@ def speed_chart(timings: Iterable[Any], ax: Axes = None) -> Axes:
         ax.bar_label(bars, [_times(value) for value in times], padding=3, fontsize=8, color=INK)
     ax.set_yticks(np.arange(len(rows)), [row.kernel for row in rows])
     ax.set_xscale("log")
-    ax.set_xlim(left=0.8 * min(1.0, *(bar.get_width() for bar in ax.patches)))
-    ax.margins(x=0.12)
+    widths = [bar.get_width() for bar in ax.patches]
+    ax.set_xlim(0.8 * min(1.0, *widths), 2.5 * max(widths))
     ax.axvline(1, color=INK, linewidth=0.8)
     ax.invert_yaxis()
     dress(ax, "Compiled kernels", "times faster, logarithmic", "", legend=None)
