@@ -7,6 +7,7 @@ from hmlc.basis import PolynomialFeatures, SinusoidFeatures
 from hmlc.features import StandardScaler
 from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
 from hmlc.k_means import KMeans
+from hmlc.linear_regression import LinearRegression
 from hmlc.logistic_regression import LogisticRegression
 from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
 
@@ -16,6 +17,7 @@ __all__ = [
     "ConvergenceWarning",
     "GaussianAnomalyDetector",
     "KMeans",
+    "LinearRegression",
     "LogisticRegression",
     "MLPClassifier",
     "MLPRegressor",

@@ -15,8 +15,8 @@ def dot(a: Array, b: Array) -> float:
     return float(kernels().linalg.dot(a, b))
 
 
-def _product(A: Array, B: Array) -> Array:
-    """Return A B^T."""
+def product(A: Array, B: Array) -> Array:
+    """Return A B^T of two float64 matrices."""
     out = np.empty((len(A), len(B)))
     rows = np.ascontiguousarray(A), np.ascontiguousarray(B)
     kernels().linalg.affine(*rows, np.zeros(len(B)), out)
@@ -84,10 +84,10 @@ def solve_semidefinite(A: Array, B: Array, tolerance: float | None = None) -> Ar
     linalg.cholesky_solve(factor, X1)
     linalg.cholesky_solve(factor, T)
     # x = (x1, 0) - N^T (N N^T)^-1 N (x1, 0) = (x1 - T^T c, c), (T T^T + I) c = T x1.
-    C = solve_positive(_product(T, T) + np.eye(n - rank), _product(X1, T))
+    C = solve_positive(product(T, T) + np.eye(n - rank), product(X1, T))
     solution = np.empty_like(right)
     if C is None:
         C = np.zeros((len(right), n - rank))
-    solution[:, used] = X1 - _product(C, T.T)
+    solution[:, used] = X1 - product(C, T.T)
     solution[:, unused] = C
     return solution.reshape(np.shape(B))

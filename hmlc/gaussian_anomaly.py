@@ -19,8 +19,11 @@ Vector = NDArray[np.float64]
 CONSTANT_SCALE = 2.0**-23
 """Standard deviation of a constant column, in units of its value: float32's rounding of it."""
 
-SMALLEST_PIVOT = 1e-9
-"""Least share of a column's variance that the columns before it may leave unexplained."""
+SMALLEST_PIVOT = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-9}
+"""Least share of a column's variance that the columns before it may leave unexplained.
+
+Products of deviations are off by up to 1e-5 of themselves where a block sums 256 in float32.
+"""
 
 NORMAL_TAIL = 3.090232306167813
 """The normal distribution's 0.999 quantile."""
@@ -149,9 +152,9 @@ class GaussianAnomalyDetector(Estimator):
     that differs there by more than float32's rounding is anomalous, one that does not is not.
 
     A covariance is singular where columns are combinations of others, or there are no more rows
-    than columns: where the columns before it leave less than 1e-9 of a column's variance. Every
-    variance is then raised by 1e-8 of itself, or ten times more until that suffices, and a
-    warning given.
+    than columns: where the columns before it leave less than 1e-9 of a column's variance (1e-5 for
+    float32 rows). Every variance is then raised by ten times that share of itself, or ten times
+    more until that suffices, and a warning given.
 
     Without labels and contamination, `threshold_` is where d squared standard deviations sum to
     the 0.999 quantile of chi-squared, by Wilson and Hilferty (PNAS 17, 1931), which is up to 3 %
@@ -274,14 +277,15 @@ def _diagonal_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
 
 
 def _full_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
+    dtype = _validate.compute_dtype(X)
     scatter = column_scatter(X, n_jobs=n_jobs)
     covariance = scatter.S / len(X)
-    variance = _floored(covariance.diagonal(), scatter.mean, _validate.compute_dtype(X))
+    variance = _floored(covariance.diagonal(), scatter.mean, dtype)
     deviation = np.sqrt(variance)
     # In standard units a column's own unit leaves no trace in what counts as singular.
     correlation = covariance / deviation[:, None] / deviation
     np.fill_diagonal(correlation, 1.0)
-    factor, ridge = _factor(correlation)
+    factor, ridge = _factor(correlation, SMALLEST_PIVOT[dtype])
     whitener = _inverse_of_triangle(factor) / deviation
     np.fill_diagonal(covariance, variance * (1 + ridge))
     return _Gaussian(
@@ -300,9 +304,7 @@ def _floored(variance: Vector, mean: Vector, dtype: np.dtype[Any]) -> Vector:
     """
     if not np.isfinite(variance).all():
         column = int(np.argmin(np.isfinite(variance)))
-        raise ValueError(
-            f"The variance of column {column} is too large for float64. Expected X in smaller units"
-        )
+        raise ValueError(f"Column {column} of X is too large: its variance overflows {dtype}")
     value = np.abs(mean)
     rounding = 4 * np.finfo(dtype).eps * value
     floor = CONSTANT_SCALE * np.where(value == 0, 1.0, value)
@@ -310,16 +312,16 @@ def _floored(variance: Vector, mean: Vector, dtype: np.dtype[Any]) -> Vector:
     return np.where(variance > rounding * rounding, variance, np.maximum(variance, floor))
 
 
-def _factor(correlation: Vector) -> tuple[Vector, float]:
+def _factor(correlation: Vector, smallest_pivot: float) -> tuple[Vector, float]:
     """Return the Cholesky factor of correlation + ridge I, and the ridge: 0 if it is regular."""
     cholesky = kernels().linalg.cholesky
     factor = np.empty_like(correlation)
     ridge = 0.0
     while True:
         regular = correlation + ridge * np.eye(len(correlation))
-        if cholesky(regular, SMALLEST_PIVOT, factor) == len(factor):
+        if cholesky(regular, smallest_pivot, factor) == len(factor):
             break
-        ridge = 10 * (ridge or SMALLEST_PIVOT)
+        ridge = 10 * (ridge or smallest_pivot)
     if ridge > 0:
         warnings.warn(
             "The covariance is singular: columns are linear combinations of others, or there are "

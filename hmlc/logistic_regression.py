@@ -376,7 +376,8 @@ class LogisticRegression(Estimator):
 
     def _scores(self, X: Any) -> Array:
         """Return the scores of X's rows, (n_rows, 1) for two classes, else (n_rows, n_classes)."""
-        columns = self._features.transform(self._check_rows(X))
+        matrix = self._check_rows(X)
+        columns = self._features.transform(matrix)
         dtype = _validate.compute_dtype(columns)
         weights, units = self._weights.astype(dtype), self._columns_units.astype(dtype)
         out = np.empty((len(columns), len(weights)), dtype)

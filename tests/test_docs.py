@@ -10,10 +10,6 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FAMILIES = {path.stem for path in (ROOT / "hmlc" / "_core" / "numpy_twin").glob("[!_]*.py")}
 
-pytestmark = pytest.mark.skipif(
-    not (ROOT / "docs").is_dir(), reason="the tests run without the project's docs"
-)
-
 
 def by_name(pages):
     return pytest.mark.parametrize("page", pages, ids=lambda page: page.name)

@@ -91,11 +91,26 @@ def test_matches_scikit_learn(n, share, decimals, dtype, rng, backend):
     assert result.f1 == result.f1s.max()
 
 
-def test_twins_agree_on_every_digit(dtype, rng):
-    """Numbers of every size and sign, so that every digit of the radix sort counts."""
+def all_sizes(dtype, rng):
+    """Return numbers of every size and sign, so that every digit of the radix sort counts."""
     bits = rng.integers(0, 2 ** (8 * np.dtype(dtype).itemsize), 30_000, dtype=np.uint64)
     scores = bits.astype(f"u{np.dtype(dtype).itemsize}").view(dtype)
-    scores = scores[np.isfinite(scores)]
+    return scores[np.isfinite(scores)]
+
+
+def clusters(dtype, rng):
+    """Return numbers of which 3, 60, 300 and 20,000 share their upper bits, among all sizes."""
+    near = [
+        sign * 2.0**exponent * (1 + rng.integers(0, 2**30, n) * 2.0**-52)
+        for n, exponent in ((3, 0), (60, 7), (300, -80), (20_000, 90))
+        for sign in (-1, 1)
+    ]
+    return rng.permutation(np.concatenate([all_sizes(dtype, rng), *near]).astype(dtype))
+
+
+@pytest.mark.parametrize("make", [all_sizes, clusters])
+def test_twins_agree_whatever_the_bits(make, dtype, rng):
+    scores = make(dtype, rng)
     labels = rng.random(len(scores)) < 0.2
     results = []
     for name in ("c", "numpy", "python"):

@@ -121,6 +121,6 @@ def distances(const real[:, ::1] X, const real[:, ::1] centres, real[:, ::1] out
         raise ValueError("distances: shapes of centres and out do not fit X")
     if n == 0 or d == 0 or k == 0:
         return
-    cdef real[::1] scratch = _scratch(1, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
         k_means_distances(&X[0, 0], n, d, &centres[0, 0], k, &out[0, 0], &scratch[0])

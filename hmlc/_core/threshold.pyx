@@ -13,7 +13,7 @@ cdef extern from "threshold.h" nogil:
     """
     int hmlc_threshold_select()
     enum:
-        HMLC_MAX_DIGITS
+        HMLC_DIGITS
         HMLC_DIGIT_VALUES
     void threshold_sweep(const void *scores, const uint8_t *labels, Py_ssize_t n,
                          void *thresholds, double *precisions, double *recalls, double *f1s,
@@ -32,7 +32,7 @@ def sweep(const real[::1] scores, const uint8_t[::1] labels, real[::1] threshold
         raise ValueError("sweep: labels or an output is not of scores' length")
     if n == 0:
         return 0, 0
-    cdef uint64_t[::1] scratch = np.empty(2 * n + HMLC_MAX_DIGITS * HMLC_DIGIT_VALUES,
+    cdef uint64_t[::1] scratch = np.empty(2 * n + HMLC_DIGITS * HMLC_DIGIT_VALUES,
                                           dtype=np.uint64)
     with nogil:
         threshold_sweep(&scores[0], &labels[0], n, &thresholds[0], &precisions[0], &recalls[0],

@@ -22,28 +22,45 @@ INLINE ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) {
     return a < b ? a : b;
 }
 
-/* group[p * WIDTH + r] = X[r * d + p], and 0 in the lanes r >= rows. LANES columns at a time: each
- * cache line of X is read once. */
-static void pack_group(const real *X, ptrdiff_t rows, ptrdiff_t d, real *group) {
-    const ptrdiff_t whole_rows = rows - rows % QUAD, whole_columns = d - d % QUAD;
-    for (ptrdiff_t first = 0; first < whole_columns; first += LANES)
-        for (ptrdiff_t r = 0; r < whole_rows; r += QUAD)
-            for (ptrdiff_t p = first; p < smaller(first + LANES, whole_columns); p += QUAD)
-                transpose_quad(X + r * d + p, d, group + p * WIDTH + r, WIDTH);
-    for (ptrdiff_t p = whole_columns; p < d; p++)
-        for (ptrdiff_t r = 0; r < whole_rows; r++)
-            group[p * WIDTH + r] = X[r * d + p];
-    for (ptrdiff_t r = whole_rows; r < WIDTH; r++)
-        for (ptrdiff_t p = 0; p < d; p++)
-            group[p * WIDTH + r] = r < rows ? X[r * d + p] : 0;
+#if defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 8")
+#define PREFETCH(p) __builtin_prefetch(p)
+#else
+#define UNROLL
+#define PREFETCH(p)
+#endif
+
+/* Stores `count` of a few transposed columns, less their shifts, into a group. */
+INLINE void store_columns(ptrdiff_t count, const vec columns[], const real *shift, real *to) {
+    for (ptrdiff_t c = 0; c < count; c++)
+        v_store(to + c * WIDTH, v_sub(columns[c], v_set(shift[c])));
 }
 
-static void shift_group(real *group, ptrdiff_t d, const real *shift) {
-    for (ptrdiff_t p = 0; p < d; p++)
-        for (ptrdiff_t v = 0; v < WIDTH; v += LANES) {
-            real *x = group + p * WIDTH + v;
-            v_store(x, v_sub(v_load(x), v_set(shift[p])));
-        }
+/* Transposes LANES rows' first `whole` columns into a group; the last quad may read past a row's
+ * end, into the row after. */
+static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *shift, real *group) {
+    vec columns[QUAD];
+    ptrdiff_t p = 0;
+    for (; p + QUAD <= whole; p += QUAD) {
+        v_transpose(X + p, d, columns);
+        store_columns(QUAD, columns, shift + p, group + p * WIDTH);
+    }
+    if (p < whole) {
+        v_transpose(X + p, d, columns);
+        store_columns(whole - p, columns, shift + p, group + p * WIDTH);
+    }
+}
+
+/* group[p * WIDTH + r] = X[r * d + p] - shift[p] for the WIDTH rows at X, of which there are
+ * `left`; what is in the lanes of rows past them does not matter. */
+static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *shift, real *group) {
+    for (ptrdiff_t v = 0; v < WIDTH; v += LANES, X += LANES * d, left -= LANES, group += LANES) {
+        const ptrdiff_t whole = left >= LANES + QUAD ? d : left >= LANES ? d - d % QUAD : 0;
+        pack_rows(X, d, whole, shift, group);
+        for (ptrdiff_t p = whole; p < d; p++)
+            for (ptrdiff_t r = 0; r < LANES; r++)
+                group[p * WIDTH + r] = r < left ? X[r * d + p] - shift[p] : 0;
+    }
 }
 
 /* half[j] = -|c_j|^2 / 2 */
@@ -55,12 +72,6 @@ static void fill_half(const real *centres, ptrdiff_t k, ptrdiff_t d, real *half)
         half[j] = -square / 2;
     }
 }
-
-#if defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 8")
-#else
-#define UNROLL
-#endif
 
 /* A tile's accumulators are registers only where `rows` is a constant. */
 #define WITH_CONSTANT(rows, call)                                                                  \
@@ -134,7 +145,7 @@ static void nearest(const real *group, ptrdiff_t d, const real *centres, ptrdiff
     }
 }
 
-/* A block's sums of x - shift by cluster, in `copies` copies; see add_row. */
+/* A block's sums of x - shift by cluster: row i of a group is added to copy i & (copies - 1). */
 typedef struct {
     ptrdiff_t k, d, stride, copies;
     const real *shift;
@@ -142,23 +153,53 @@ typedef struct {
     real *tally; /* copies x k: how many rows */
 } block_sums;
 
-/* Adds one row to a cluster's sum. Whole vectors: past column d they read the row after, whose
- * values land where nothing looks; `is_last` says that there is no memory to read. */
-INLINE void add_row(const real *x, ptrdiff_t label, ptrdiff_t copy, int is_last,
-                    const block_sums *block) {
-    const ptrdiff_t slot = copy * block->k + label, d = block->d;
-    real *sum = block->sums + slot * block->stride;
-    ptrdiff_t p = 0;
-    for (; p < (is_last ? d - d % LANES : d); p += LANES)
-        v_store(sum + p, v_add(v_load(sum + p), v_sub(v_load(x + p), v_load(block->shift + p))));
-    for (; p < d; p++)
-        sum[p] += x[p] - block->shift[p];
-    block->tally[slot] += 1;
+INLINE ptrdiff_t slot_of(const block_sums *block, ptrdiff_t i, int32_t label) {
+    return (i & (block->copies - 1)) * block->k + label;
+}
+
+/* Adds rows of at most LANES columns to their clusters' sums. Past column d the row after is read,
+ * whose values land where nothing looks. */
+static void add_narrow_rows(const real *x, ptrdiff_t rows, const int32_t *labels,
+                            const block_sums *block) {
+    const vec shift = v_load(block->shift);
+    for (ptrdiff_t i = 0; i < rows; i++, x += block->d) {
+        const ptrdiff_t slot = slot_of(block, i, labels[i]);
+        real *sum = block->sums + slot * LANES;
+        v_store(sum, v_add(v_load(sum), v_sub(v_load(x), shift)));
+        block->tally[slot] += 1;
+    }
+}
+
+/* Adds rows to their clusters' sums. */
+static void add_rows(const real *x, ptrdiff_t rows, const int32_t *labels,
+                     const block_sums *block) {
+    const ptrdiff_t d = block->d;
+    const real *shift = block->shift;
+    for (ptrdiff_t i = 0; i < rows; i++, x += d) {
+        const ptrdiff_t slot = slot_of(block, i, labels[i]);
+        real *sum = block->sums + slot * block->stride;
+        ptrdiff_t p = 0;
+        for (; p + LANES <= d; p += LANES)
+            v_store(sum + p, v_add(v_load(sum + p), v_sub(v_load(x + p), v_load(shift + p))));
+        for (; p < d; p++)
+            sum[p] += x[p] - shift[p];
+        block->tally[slot] += 1;
+    }
+}
+
+/* Returns the sum of the copies of a vector, in order, and clears them. */
+INLINE vec take_copies(real *p, ptrdiff_t distance, ptrdiff_t copies) {
+    vec sum = v_set(0);
+    for (ptrdiff_t copy = 0; copy < copies; copy++, p += distance) {
+        sum = v_add(sum, v_load(p));
+        v_store(p, v_set(0));
+    }
+    return sum;
 }
 
 /* Carries a block's sums of the clusters that have rows to float64, and clears them. */
 static void carry(const block_sums *block, double *sums, int64_t *counts) {
-    const ptrdiff_t k = block->k, d = block->d;
+    const ptrdiff_t k = block->k, d = block->d, stride = block->stride;
     for (ptrdiff_t j = 0; j < k; j++) {
         real rows = 0;
         for (ptrdiff_t copy = 0; copy < block->copies; copy++) {
@@ -168,13 +209,24 @@ static void carry(const block_sums *block, double *sums, int64_t *counts) {
         if (rows == 0)
             continue;
         counts[j] += (int64_t)rows;
-        for (ptrdiff_t copy = 0; copy < block->copies; copy++) {
-            real *sum = block->sums + (copy * k + j) * block->stride;
-            for (ptrdiff_t p = 0; p < d; p++)
-                sums[j * d + p] += (double)sum[p];
-            memset(sum, 0, (size_t)block->stride * sizeof(real));
+        for (ptrdiff_t p = 0; p < d; p += LANES) {
+            real lanes[LANES];
+            v_store(lanes, take_copies(block->sums + j * stride + p, k * stride, block->copies));
+            for (ptrdiff_t i = 0; i < smaller(d - p, LANES); i++)
+                sums[j * d + p + i] += (double)lanes[i];
         }
     }
+}
+
+/* Stores a group's labels; returns how many are new. */
+INLINE int64_t relabel(const real *index, ptrdiff_t rows, int32_t *labels) {
+    int64_t changed = 0;
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        const int32_t label = (int32_t)index[i];
+        changed += label != labels[i];
+        labels[i] = label;
+    }
+    return changed;
 }
 
 /* One step of Lloyd (1982): labels[r] becomes the centre nearest to row r (of equals the first),
@@ -187,7 +239,7 @@ static void carry(const block_sums *block, double *sums, int64_t *counts) {
 static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
                   ptrdiff_t k, int32_t *labels, int64_t *changed, double *sums, int64_t *counts,
                   real *scratch) {
-    const ptrdiff_t stride = panels_of(d) * LANES, copies = k_means_copies(d);
+    const ptrdiff_t stride = panels_of(d) * LANES, copies = k_means_copies(k, d);
     real *group = aligned(scratch), *padded_shift = group + WIDTH * d;
     real *block_sum = padded_shift + stride, *tally = block_sum + copies * k * stride;
     real *half = tally + copies * k;
@@ -195,21 +247,18 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
     memset(padded_shift, 0, (size_t)(half - padded_shift) * sizeof(real));
     memcpy(padded_shift, shift, (size_t)d * sizeof(real));
     fill_half(centres, k, d, half);
-    const real *end = X + n * d;
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
             const ptrdiff_t rows = smaller(n - r, WIDTH);
             const real *x = X + r * d;
             real index[WIDTH];
-            pack_group(x, rows, d, group);
-            shift_group(group, d, shift);
+            pack_group(x, n - r, d, shift, group);
             nearest(group, d, centres, k, half, index);
-            for (ptrdiff_t i = 0; i < rows; i++, x += d) {
-                const int32_t label = (int32_t)index[i];
-                *changed += label != labels[r + i];
-                labels[r + i] = label;
-                add_row(x, label, i % copies, end - x < stride, &block);
-            }
+            *changed += relabel(index, rows, labels + r);
+            if (d <= LANES && (n - r - rows) * d >= LANES)
+                add_narrow_rows(x, rows, labels + r, &block);
+            else
+                add_rows(x, rows, labels + r, &block);
         }
         carry(&block, sums, counts);
     }
@@ -223,8 +272,7 @@ static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, c
     for (ptrdiff_t r = 0; r < n; r += WIDTH) {
         const ptrdiff_t rows = smaller(n - r, WIDTH);
         real index[WIDTH];
-        pack_group(X + r * d, rows, d, group);
-        shift_group(group, d, shift);
+        pack_group(X + r * d, n - r, d, shift, group);
         nearest(group, d, centres, k, half, index);
         for (ptrdiff_t i = 0; i < rows; i++)
             labels[r + i] = (int32_t)index[i];
@@ -286,20 +334,28 @@ INLINE void fill_lanes(const real *from, ptrdiff_t rows, real *to) {
         to[r] = r < rows ? from[r] : 0;
 }
 
+/* Room for a group, and a shift of nothing: what is done by differences needs none. */
+static real *unshifted(real *scratch, ptrdiff_t d, const real **zero) {
+    real *group = aligned(scratch);
+    memset(group + WIDTH * d, 0, (size_t)d * sizeof(real));
+    *zero = group + WIDTH * d;
+    return group;
+}
+
 /* totals[t] += sum over rows of min(closest[r], |x_r - candidate_t|^2): what would remain if
  * candidate t were the next centre (Arthur and Vassilvitskii, "k-means++", SODA 2007, section 2).
  *   X n x d; candidates k x d; closest n; totals k.
  * Sums: within a block by lanes and the tree of v_sum, then float64. */
 static void potentials(const real *X, ptrdiff_t n, ptrdiff_t d, const real *candidates, ptrdiff_t k,
                        const real *closest, double *totals, real *scratch) {
-    real *group = aligned(scratch), *sums = group + WIDTH * d;
+    const real *zero;
+    real *group = unshifted(scratch, d, &zero), *sums = group + (WIDTH + 1) * d;
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         memset(sums, 0, (size_t)(k * LANES) * sizeof(real));
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
-            const ptrdiff_t rows = smaller(n - r, WIDTH);
             real near[WIDTH];
-            fill_lanes(closest + r, rows, near);
-            pack_group(X + r * d, rows, d, group);
+            fill_lanes(closest + r, n - r, near);
+            pack_group(X + r * d, n - r, d, zero, group);
             for (ptrdiff_t t = 0; t < k; t += TILE_ROWS) {
 #define POTENTIAL(rows) potential_tile(rows, candidates + t * d, group, d, near, sums + t * LANES)
                 WITH_CONSTANT(smaller(k - t, TILE_ROWS), POTENTIAL)
@@ -314,49 +370,52 @@ static void potentials(const real *X, ptrdiff_t n, ptrdiff_t d, const real *cand
  *   X n x d; centre d; closest n, in and out; block_totals ceil(n / HMLC_BLOCK_ROWS). */
 static void approach(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre, real *closest,
                      double *block_totals, real *scratch) {
-    real *group = aligned(scratch);
+    const real *zero;
+    real *group = unshifted(scratch, d, &zero);
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         vec sum = v_set(0);
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
-            const ptrdiff_t rows = smaller(n - r, WIDTH);
             vec square[1][GROUP];
             real near[WIDTH];
-            fill_lanes(closest + r, rows, near);
-            pack_group(X + r * d, rows, d, group);
+            fill_lanes(closest + r, n - r, near);
+            pack_group(X + r * d, n - r, d, zero, group);
             square_tile(1, centre, group, d, square);
             UNROLL for (int v = 0; v < GROUP; v++) {
                 const vec least = v_min(v_load(near + v * LANES), square[0][v]);
                 v_store(near + v * LANES, least);
                 sum = v_add(sum, least);
             }
-            memcpy(closest + r, near, (size_t)rows * sizeof(real));
+            memcpy(closest + r, near, (size_t)smaller(n - r, WIDTH) * sizeof(real));
         }
         *block_totals++ = (double)v_sum(sum);
+    }
+}
+
+/* out[i * k + j] = |A_i - b_j| for rows i of A and the first `count` columns b of a group. */
+INLINE void distance_tile(int rows, const real *A, const real *group, ptrdiff_t d, real *out,
+                          ptrdiff_t k, ptrdiff_t count) {
+    vec square[8][GROUP];
+    square_tile(rows, A, group, d, square);
+    UNROLL for (int i = 0; i < rows; i++) {
+        real lanes[WIDTH];
+        UNROLL for (int v = 0; v < GROUP; v++) v_store(lanes + v * LANES, v_sqrt(square[i][v]));
+        memcpy(out + i * k, lanes, (size_t)count * sizeof(real));
     }
 }
 
 /* out[r, j] = |x_r - c_j|, by differences. X n x d; centres k x d, not shifted; out n x k. */
 static void distances(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres, ptrdiff_t k,
                       real *out, real *scratch) {
-    real *group = aligned(scratch);
-    for (ptrdiff_t j = 0; j < k; j += WIDTH) {
-        pack_group(centres + j * d, smaller(k - j, WIDTH), d, group);
-        for (ptrdiff_t r = 0; r < n; r += TILE_ROWS) {
-            const ptrdiff_t rows = smaller(n - r, TILE_ROWS);
-            vec square[8][GROUP];
-#define SQUARE(rows) square_tile(rows, X + r * d, group, d, square)
-            WITH_CONSTANT(rows, SQUARE)
-            for (ptrdiff_t i = 0; i < rows; i++)
-                for (ptrdiff_t v = 0; v < GROUP; v++) {
-                    const ptrdiff_t left = k - j - v * LANES;
-                    real *to = out + (r + i) * k + j + v * LANES;
-                    if (left >= LANES)
-                        v_store(to, v_sqrt(square[i][v]));
-                    else if (left > 0)
-                        v_store_part(to, left, v_sqrt(square[i][v]));
-                }
+    const real *zero;
+    real *groups = unshifted(scratch, d, &zero) + (WIDTH + 1) * d;
+    for (ptrdiff_t j = 0; j < k; j += WIDTH)
+        pack_group(centres + j * d, k - j, d, zero, groups + j * d);
+    for (ptrdiff_t r = 0; r < n; r += TILE_ROWS)
+        for (ptrdiff_t j = 0; j < k; j += WIDTH) {
+            const ptrdiff_t count = smaller(k - j, WIDTH);
+#define DISTANCE(rows) distance_tile(rows, X + r * d, groups + j * d, d, out + r * k + j, k, count)
+            WITH_CONSTANT(smaller(n - r, TILE_ROWS), DISTANCE)
         }
-    }
 }
 
 HMLC_TABLE(k_means, K_MEANS_KERNELS)

@@ -19,15 +19,18 @@
       real *out, real *scratch)
 HMLC_FAMILY(k_means, K_MEANS_KERNELS)
 
-/* Narrow rows are summed into several copies of a block's sums in turn: where neighbouring rows are
- * of one cluster, an addition would wait for the one before to reach memory. */
-static inline ptrdiff_t k_means_copies(ptrdiff_t d) {
-    return d <= 64 ? 4 : 1;
+/* A block's rows are summed into several copies of the sums in turn, as many as stay in the nearest
+ * cache: an addition to a sum that was stored a moment ago would wait for the store. */
+static inline ptrdiff_t k_means_copies(ptrdiff_t k, ptrdiff_t d) {
+    ptrdiff_t copies = 16;
+    while (copies > 1 && copies * k * (d + 16) > 5120)
+        copies /= 2;
+    return copies;
 }
 
 /* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
-    return (k_means_copies(d) * k + 34) * (d + 17) + 34 * k + 64;
+    return (k_means_copies(k, d) * k + 80) * (d + 17) + 34 * k + 64;
 }
 
 #endif

@@ -8,9 +8,8 @@
       double *precisions, double *recalls, double *f1s, ptrdiff_t *answer, uint64_t *scratch)
 HMLC_FAMILY(threshold, THRESHOLD_KERNELS)
 
-/* Keys are sorted by digits of this many bits. */
-enum { HMLC_DIGIT_BITS = 11, HMLC_DIGIT_VALUES = 1 << HMLC_DIGIT_BITS };
-/* Digits of a float64's key; sweep's scratch holds a table for each, and two keys a score. */
-enum { HMLC_MAX_DIGITS = 6 };
+/* sweep's scratch holds two keys a score and, for each digit of a radix sort, a count of each
+ * value. */
+enum { HMLC_DIGITS = 3, HMLC_DIGIT_BITS = 11, HMLC_DIGIT_VALUES = 1 << HMLC_DIGIT_BITS };
 
 #endif

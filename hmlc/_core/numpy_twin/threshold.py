@@ -24,7 +24,7 @@ def sweep(
     caught = np.cumsum(np.bincount(place, weights=labels))
     a, b = distinct[:-1], distinct[1:]
     middle = a / 2 + b / 2
-    thresholds[: m - 1] = np.where((a < middle) & (middle < b), middle, b)
+    thresholds[: m - 1] = np.where(a < middle, middle, b)
     thresholds[m - 1] = np.nextafter(distinct[-1], scores.dtype.type(np.inf))
     precisions[:m] = caught / flagged
     recalls[:m] = caught / caught[-1]

@@ -40,4 +40,4 @@ def sweep(
 def _separator(a: np.floating, b: np.floating) -> np.floating:
     """Return a number t with a < t <= b: the midpoint, or b where there is none between."""
     middle = a / 2 + b / 2
-    return middle if a < middle < b else b
+    return middle if a < middle else b
