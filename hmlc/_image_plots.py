@@ -65,7 +65,7 @@ def _write_captions(
         top, left = _corner(index, tiles, columns, gap)
         ax.text(
             left + width / 2 - 0.5, top - 0.5 - gap * 0.08, caption, ha="center", va="bottom",
-            fontsize=size, linespacing=1.0, color=INK if colors is None else colors[index],
+            fontsize=size, linespacing=1.1, color=INK if colors is None else colors[index],
         )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def weight_images(
     if names is not None:
         _write_captions(ax, [str(name) for name in names], tiles, columns, gap)
         ax.set_ylim(picture.shape[0] - 0.5, -gap)
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.6, aspect=24, pad=0.02)
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.03, 1.0)))
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=INK, labelsize=8)
     return undress(ax, f"{len(tiles)} sets of weights")

@@ -122,7 +122,7 @@ def regression_line(
     x = np.linspace(matrix.min(), matrix.max(), 500)
     line = np.asarray(model.predict(x.reshape(-1, 1))).reshape(-1)
     ax.plot(x, line, color=RED, linewidth=2.2, label="fit", zorder=4)
-    return dress(ax, f"{target_name} by {feature_name}", feature_name, target_name)
+    return dress(ax, "Data and fit", feature_name, target_name)
 
 
 def regression_surface(
@@ -157,9 +157,11 @@ def regression_surface(
     for index, (side, word) in enumerate(((above, "above the fit"), (~above, "below the fit"))):
         points = np.column_stack([matrix[side], target[side]])
         color = (BLUE, RED)[index]
-        ax.scatter(*points.T, s=16, color=color, depthshade=False, label=word)
-        for (a, b, top), bottom in zip(points, fitted[side], strict=True):
-            ax.plot([a, a], [b, b], [bottom, top], color=color, linewidth=0.6, alpha=0.6)
+        size = 16 if len(matrix) < 300 else 5
+        ax.scatter(*points.T, s=size, color=color, depthshade=False, label=word)
+        feet = np.column_stack([matrix[side], fitted[side]])
+        stalks = np.stack([points, feet, np.full_like(feet, np.nan)], axis=1).reshape(-1, 3)
+        ax.plot(*stalks.T, color=color, linewidth=0.6, alpha=0.6)
     ax.set_xlabel(feature_names[0], color=INK)
     ax.set_ylabel(feature_names[1], color=INK)
     ax.set_zlabel(target_name, color=INK)
@@ -169,7 +171,7 @@ def regression_surface(
     ax.view_init(elev=22, azim=-60)
     ax.set_box_aspect(None, zoom=0.95)
     ax.legend(loc="upper left", fontsize=9, edgecolor=FAINT)
-    entitle(ax, f"{target_name} by {feature_names[0]} and {feature_names[1]}")
+    entitle(ax, "Data and fit")
     return ax
 
 
