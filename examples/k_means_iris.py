@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from hmlc.metrics import confusion_matrix
 from matplotlib.figure import Figure
 
 from hmlc import KMeans, datasets, plots
 from hmlc.cli import run_example
+from hmlc.metrics import confusion_matrix
 
 
 def agreement(truth: np.ndarray, clusters: np.ndarray) -> float:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from hmlc.metrics import train_test_split
 from matplotlib.figure import Figure
 
 from hmlc import MLPClassifier, datasets, plots
 from hmlc.cli import run_example
+from hmlc.metrics import train_test_split
 
 
 def main(out: Path, data: Path | None) -> dict[str, float]:
@@ -23,10 +23,10 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
 
     figure = Figure(figsize=(13, 8), layout="constrained")
     weights, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
-    plots.weight_images(model.coefs_[0].T[:25], (28, 28), figure=weights)
+    plots.weight_images(model.coefs_[0].T[:25], (28, 28), ax=weights.subplots())
     top, bottom = right.subfigures(2, 1, height_ratios=(1, 2.2))
     plots.cost_history(model, ax=top.subplots())
-    plots.image_grid(test_X, test_y, predicted, (28, 28), figure=bottom)
+    plots.image_grid(test_X, test_y, predicted, (28, 28), ax=bottom.subplots())
     figure.savefig(out / "mlp_fashion_mnist.png", dpi=100)
     return {"held-out accuracy": accuracy}
 

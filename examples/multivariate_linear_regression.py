@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from hmlc.metrics import train_test_split
 from matplotlib.figure import Figure
 
 from hmlc import LinearRegression, datasets, plots
 from hmlc.cli import run_example
+from hmlc.metrics import train_test_split
 
 
 def main(out: Path, data: Path | None) -> dict[str, float]:
