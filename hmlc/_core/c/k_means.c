@@ -187,12 +187,13 @@ INLINE void square_tile(int rows, const real *A, const real *group, ptrdiff_t d,
 /* sums[i * LANES + lane] += min(closest, |candidate_i - x|^2) over a group's rows. */
 INLINE void potential_tile(int rows, const real *candidates, const real *group, ptrdiff_t d,
                            const real *closest, real *sums) {
-    vec square[8][GROUP];
+    vec square[TILE_ROWS][GROUP];
     square_tile(rows, candidates, group, d, square);
     UNROLL for (int i = 0; i < rows; i++) {
         vec sum = v_load(sums + i * LANES);
-        UNROLL for (int v = 0; v < GROUP; v++) sum =
-            v_add(sum, v_min(v_load(closest + v * LANES), square[i][v]));
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            sum = v_add(sum, v_min(v_load(closest + v * LANES), square[i][v]));
+        }
         v_store(sums + i * LANES, sum);
     }
 }
@@ -263,11 +264,13 @@ static void approach(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre
 /* out[i * k + j] = |A_i - b_j| for rows i of A and the first `count` columns b of a group. */
 INLINE void distance_tile(int rows, const real *A, const real *group, ptrdiff_t d, real *out,
                           ptrdiff_t k, ptrdiff_t count) {
-    vec square[8][GROUP];
+    vec square[TILE_ROWS][GROUP];
     square_tile(rows, A, group, d, square);
     UNROLL for (int i = 0; i < rows; i++) {
         real lanes[WIDTH];
-        UNROLL for (int v = 0; v < GROUP; v++) v_store(lanes + v * LANES, v_sqrt(square[i][v]));
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            v_store(lanes + v * LANES, v_sqrt(square[i][v]));
+        }
         memcpy(out + i * k, lanes, (size_t)count * sizeof(real));
     }
 }

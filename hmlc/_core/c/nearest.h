@@ -74,33 +74,24 @@ static void fill_half(const real *centres, ptrdiff_t k, ptrdiff_t d, real *half)
     }
 }
 
-/* A tile's accumulators are registers only where `rows` is a constant. */
+/* A tile's accumulators are registers only where its number of rows, at most TILE_ROWS, is a
+ * constant. */
+#define CONSTANT_CASE(constant, call)                                                              \
+    case constant:                                                                                 \
+        if (constant <= TILE_ROWS) {                                                               \
+            call(constant);                                                                        \
+        }                                                                                          \
+        break;
 #define WITH_CONSTANT(rows, call)                                                                  \
     switch (rows) {                                                                                \
-    case 1:                                                                                        \
-        call(1);                                                                                   \
-        break;                                                                                     \
-    case 2:                                                                                        \
-        call(2);                                                                                   \
-        break;                                                                                     \
-    case 3:                                                                                        \
-        call(3);                                                                                   \
-        break;                                                                                     \
-    case 4:                                                                                        \
-        call(4);                                                                                   \
-        break;                                                                                     \
-    case 5:                                                                                        \
-        call(5);                                                                                   \
-        break;                                                                                     \
-    case 6:                                                                                        \
-        call(6);                                                                                   \
-        break;                                                                                     \
-    case 7:                                                                                        \
-        call(7);                                                                                   \
-        break;                                                                                     \
-    default:                                                                                       \
-        call(8);                                                                                   \
-        break;                                                                                     \
+        CONSTANT_CASE(1, call)                                                                     \
+        CONSTANT_CASE(2, call)                                                                     \
+        CONSTANT_CASE(3, call)                                                                     \
+        CONSTANT_CASE(4, call)                                                                     \
+        CONSTANT_CASE(5, call)                                                                     \
+        CONSTANT_CASE(6, call)                                                                     \
+        CONSTANT_CASE(7, call)                                                                     \
+        CONSTANT_CASE(8, call)                                                                     \
     }
 
 /* Raises best to x.c_j - |c_j|^2/2 for centres j = first ... first + rows - 1, wherever that is
@@ -108,7 +99,7 @@ static void fill_half(const real *centres, ptrdiff_t k, ptrdiff_t d, real *half)
  */
 INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *centres,
                       const real *half, ptrdiff_t first, real *best, real *index) {
-    vec score[8][GROUP];
+    vec score[TILE_ROWS][GROUP];
     UNROLL for (int i = 0; i < rows; i++) {
         UNROLL for (int v = 0; v < GROUP; v++) {
             score[i][v] = v_set(half[first + i]);
