@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,7 +229,7 @@ def test_far_out_outputs_stay_finite(loss, dtype, backend):
 
 PROGRAM = """
 import hashlib, numpy as np
-from tests.test_perceptron_kernels import case, cost_and_gradient, run
+from test_perceptron_kernels import case, cost_and_gradient, run
 digest = hashlib.sha256()
 for dtype in (np.float32, np.float64):
     for activation in ("relu", "tanh", "sigmoid"):
@@ -245,7 +246,8 @@ print(digest.hexdigest())
 
 
 def digest_under(isa):
-    environment = {**os.environ, "HMLC_ISA": isa}
+    paths = [str(Path(__file__).parent), *filter(None, sys.path), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "HMLC_ISA": isa, "PYTHONPATH": os.pathsep.join(paths)}
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=environment,
