@@ -169,7 +169,7 @@ class MLPClassifier(_Perceptron):
     solver : {"adam", "sgd", "gradient_descent", "lbfgs"}, default "adam"
         ``adam`` (Kingma and Ba 2015) and ``sgd`` (with momentum) step after every batch of rows;
         ``gradient_descent`` and ``lbfgs`` after a pass over all of them.
-    l2 : float, default 0.0001
+    l2 : float, default 1.0
         Weight of the penalty (l2 / 2) sum w^2 on the weights; biases are free.
     learning_rate : float, optional
         Length of a step; None is 0.001 for ``adam``, 0.02 for ``sgd``, 0.1 for
@@ -239,7 +239,7 @@ class MLPClassifier(_Perceptron):
         activation: str = "relu",
         loss: str = "softmax",
         solver: str = "adam",
-        l2: float = 0.0001,
+        l2: float = 1.0,
         learning_rate: float | None = None,
         momentum: float = 0.9,
         batch_size: int = 200,

@@ -38,6 +38,7 @@ def test_xor(solver, learning_rate, activation, loss):
         loss=loss,
         solver=solver,
         learning_rate=learning_rate,
+        l2=0.0,
         max_iter=2000,
         tol=0,
         random_state=0,
