@@ -1,7 +1,6 @@
 """Builds the kernels: one C source per family, compiled once per instruction set and float type."""
 
 import os
-import platform
 import sys
 import sysconfig
 from pathlib import Path
@@ -10,6 +9,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 from setuptools.errors import CompileError, PlatformError
 
 CORE = Path("hmlc/_core")
@@ -20,15 +20,22 @@ FLOAT_BITS = (32, 64)
 LIMITED_API = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 MSVC = sys.platform == "win32" and "GCC" not in sys.version
-COMMON_FLAGS = (
-    ["/O2", "/std:c11", "/fp:precise", "/W3", "/experimental:c11atomics"]
+FLAGS = (
+    ["/O2", "/std:c11", "/fp:precise", "/W3"]
     if MSVC
-    else ["-O2", "-g0", "-std=c11", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"]
+    else [
+        "-O2",
+        "-g0",
+        "-std=c11",
+        "-ffp-contract=off",
+        "-fno-math-errno",
+        "-fvisibility=hidden",
+        "-Wall",
+        "-Wextra",
+    ]
 )
-# Cython's generated C is not ours to warn about; the kernels are.
-KERNEL_WARNINGS = [] if MSVC else ["-Wall", "-Wextra"]
 if os.environ.get("HMLC_WERROR") and not MSVC:
-    KERNEL_WARNINGS.append("-Werror")
+    FLAGS.append("-Werror")
 
 # Variant name -> compiler flags. The first is what any processor of the architecture runs.
 X86_VARIANTS = {
@@ -49,13 +56,20 @@ The compiler's own message: {}
 
 def variants() -> dict[str, list[str]]:
     """Return the instruction sets to compile for the machine that the wheel is for."""
-    target = os.environ.get("ARCHFLAGS", "") + sysconfig.get_platform() + platform.machine()
-    is_arm = any(name in target.lower() for name in ("arm64", "aarch64"))
-    return {"neon": []} if is_arm else X86_VARIANTS
+    target = (os.environ.get("ARCHFLAGS") or sysconfig.get_platform()).lower()
+    if any(name in target for name in ("arm64", "aarch64")):
+        return {"neon": []}
+    if any(name in target for name in ("x86_64", "amd64")):
+        return X86_VARIANTS
+    return {"baseline": []}
 
 
 class BuildKernels(build_ext):
     """Compile each family's C source for every variant and float type, then link its module."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def build_extensions(self):
         self.check_compiler()
@@ -91,8 +105,15 @@ class BuildKernels(build_ext):
             [str(source)],
             output_dir=str(Path(self.build_temp) / f"{variant}_f{bits}"),
             macros=[("HMLC_VARIANT", variant), ("HMLC_REAL_BITS", str(bits))],
-            extra_postargs=COMMON_FLAGS + KERNEL_WARNINGS + flags,
+            extra_postargs=FLAGS + flags,
         )
+
+
+class BuildModules(build_py):
+    """Leave the scripts in data/ out: installed, hmlc.data is a folder of tables."""
+
+    def find_package_modules(self, package, package_dir):
+        return [] if package == "hmlc.data" else super().find_package_modules(package, package_dir)
 
 
 class StableAbiWheel(bdist_wheel):
@@ -112,7 +133,7 @@ def extensions() -> list[Extension]:
     common = {
         "define_macros": macros,
         "include_dirs": [str(CORE / "c")],
-        "extra_compile_args": COMMON_FLAGS,
+        "extra_compile_args": FLAGS,
         "extra_link_args": [] if MSVC or sys.platform == "darwin" else ["-Wl,--strip-all"],
         "py_limited_api": LIMITED_API,
     }
@@ -142,5 +163,5 @@ def extensions() -> list[Extension]:
 
 setup(
     ext_modules=extensions(),
-    cmdclass={"build_ext": BuildKernels, "bdist_wheel": StableAbiWheel},
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildModules, "bdist_wheel": StableAbiWheel},
 )

@@ -1,16 +1,25 @@
 """Update rules and when to stop; knows no algorithm.
 
 An objective takes parameters (a float64 vector) and returns the cost there and its gradient.
+
+L-BFGS and Newton's method are generators: they yield the parameters at which they want the
+objective, and are sent what it is there. So whoever drives them may evaluate several problems in
+one pass over the data.
 """
 
-from collections.abc import Callable
+import math
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmlc._linalg import dot, solve_positive
+
 Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
 Objective = Callable[[Vector], tuple[float, Vector]]
 Report = Callable[[int, float], None]
 
@@ -74,40 +83,223 @@ def gradient_descent(
     return Minimum(theta, np.array(history), len(history) - 1, converged)
 
 
+Evaluation = tuple[float, Vector]
+Steps = Generator[Vector, Any, Minimum]
+"""Yields parameters; is sent the objective's (cost, gradient[, Hessian]) there."""
+
+SUFFICIENT_DECREASE = 1e-4
+CURVATURE = 0.9
+LBFGS_MEMORY = 10
+MAX_TRIALS = 25
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def minimise(steps: Steps, objective: Callable[[Vector], Any]) -> Minimum:
+    """Drive a minimiser to its end."""
+    return minimise_together([steps], lambda which, points: [objective(points[0])])[0]
+
+
+def minimise_together(
+    problems: Sequence[Steps],
+    objective: Callable[[list[int], list[Vector]], Sequence[Any]],
+) -> list[Minimum]:
+    """Drive minimisers in lockstep: one call of the objective serves all that still run.
+
+    `objective(which, points)` returns its answer for every problem of `which`, at its point.
+    """
+    minima: dict[int, Minimum] = {}
+    points = {index: next(steps) for index, steps in enumerate(problems)}
+    while points:
+        which = list(points)
+        answers = objective(which, list(points.values()))
+        for index, answer in zip(which, answers, strict=True):
+            try:
+                points[index] = problems[index].send(answer)
+            except StopIteration as end:
+                minima[index] = end.value
+                del points[index]
+    return [minima[index] for index in range(len(problems))]
+
+
+def _largest(gradient: Vector) -> float:
+    return float(np.max(np.abs(gradient), initial=0.0))
+
+
+def _line_search(
+    theta: Vector, cost: float, direction: Vector, slope: float, step: float, noise: float
+) -> Generator[Vector, Any, tuple[Vector, Any] | None]:
+    """Find a step that satisfies the weak Wolfe conditions; None where none lowers the cost.
+
+    Nocedal and Wright (2006), eq. 3.6: the cost falls by a share of what the slope at the start
+    promises, and the slope has risen enough, so that curvature along the step is positive. A
+    bracket [low, high] of steps too short and too long shrinks by the minimum of the cubic
+    through both ends. Where the costs differ by `noise` or less, that is by rounding alone, a step
+    is too long only if the slope there is as steep upwards as it was downwards (Hager and Zhang
+    2005, eq. 4.1).
+    """
+    low = (0.0, cost, slope)
+    high: tuple[float, float, float] | None = None
+    for _ in range(MAX_TRIALS):
+        point = theta + step * direction
+        answer = yield point
+        here = (step, answer[0], dot(answer[1], direction))
+        if not (math.isfinite(here[1]) and math.isfinite(here[2])):
+            high = (step, math.inf, math.inf)
+        elif not _is_lower(here, cost, slope, noise):
+            high = here
+        elif here[2] < CURVATURE * slope:
+            low = here
+        else:
+            return point, answer
+        step = _next_step(low, high)
+    return None
+
+
+def _is_lower(here: tuple[float, float, float], cost: float, slope: float, noise: float) -> bool:
+    step, cost_here, slope_here = here
+    if cost_here <= cost + SUFFICIENT_DECREASE * step * slope:
+        return True
+    return cost_here <= cost + noise and slope_here <= (2 * SUFFICIENT_DECREASE - 1) * slope
+
+
+def _next_step(low: tuple[float, float, float], high: tuple[float, float, float] | None) -> float:
+    """Return a step well inside the bracket, or well beyond `low` where it has no upper end."""
+    if high is None:
+        return max(1e-300, low[0] * 4)
+    width = high[0] - low[0]
+    return low[0] + width * min(0.9, max(0.1, _cubic_minimum(low, high, width)))
+
+
+def _cubic_minimum(
+    low: tuple[float, float, float], high: tuple[float, float, float], width: float
+) -> float:
+    """Return where between `low` (0) and `high` (1) the cubic of both costs and slopes is least.
+
+    Nocedal and Wright (2006), eq. 3.59; a tenth where the far end is not finite.
+    """
+    if not math.isfinite(high[1]):
+        return 0.1
+    d1 = low[2] + high[2] - 3 * (high[1] - low[1]) / width
+    square = d1 * d1 - low[2] * high[2]
+    if not square >= 0:
+        return 0.5
+    d2 = math.sqrt(square)
+    bottom = high[2] - low[2] + 2 * d2
+    return 1 - (high[2] + d2 - d1) / bottom if bottom > 0 else 0.5
+
+
+def lbfgs_steps(
+    start: Vector, *, max_iter: int, tol: float, report: Report, resolution: float = EPSILON
+) -> Steps:
+    """Minimise by L-BFGS, until no entry of the gradient is larger than tol.
+
+    It also ends, as converged, where no step along the steepest descent lowers the cost any more
+    in the arithmetic at hand; `resolution` is the relative rounding error of the costs.
+    """
+    theta = start.astype(np.float64)
+    cost, gradient = yield theta
+    history = [cost]
+    pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=LBFGS_MEMORY)
+    while len(history) <= max_iter and _largest(gradient) > tol:
+        direction = _lbfgs_direction(gradient, pairs)
+        slope = dot(gradient, direction)
+        step = 1.0 if pairs else min(1.0, 1 / math.sqrt(-slope)) if slope < 0 else 0.0
+        found = None
+        if slope < 0:
+            found = yield from _line_search(
+                theta, cost, direction, slope, step, resolution * abs(cost)
+            )
+        if found is None:
+            if not pairs:
+                return Minimum(theta, np.array(history), len(history) - 1, True)
+            pairs.clear()
+            continue
+        point, (cost, after) = found
+        _remember(pairs, point - theta, after - gradient)
+        theta, gradient = point, after
+        history.append(cost)
+        report(len(history) - 1, cost)
+    return Minimum(theta, np.array(history), len(history) - 1, _largest(gradient) <= tol)
+
+
+def _remember(pairs: deque[tuple[Vector, Vector, float]], s: Vector, y: Vector) -> None:
+    """Keep a step s and the gradient's change y, if the curvature between them is positive."""
+    curvature = dot(s, y)
+    if curvature > EPSILON * dot(y, y):
+        pairs.append((s, y, 1 / curvature))
+
+
+def _lbfgs_direction(gradient: Vector, pairs: deque[tuple[Vector, Vector, float]]) -> Vector:
+    """Return -H gradient by the two loops of Nocedal and Wright (2006), algorithm 7.4."""
+    q = -gradient
+    if not pairs:
+        return q
+    alphas = []
+    for s, y, rho in reversed(pairs):
+        alpha = rho * dot(s, q)
+        q -= alpha * y
+        alphas.append(alpha)
+    _, y, rho = pairs[-1]
+    q /= rho * dot(y, y)
+    for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+        q += (alpha - rho * dot(y, q)) * s
+    return q
+
+
 def lbfgs(
     objective: Objective, start: Vector, *, max_iter: int, tol: float, report: Report
 ) -> Minimum:
-    """Minimise by limited-memory BFGS (Nocedal and Wright 2006, algorithm 7.4) and halved steps."""
-    theta = start.copy()
-    cost, gradient = objective(theta)
+    """Minimise by L-BFGS (Nocedal and Wright 2006, algorithm 7.5); see `lbfgs_steps`."""
+    return minimise(lbfgs_steps(start, max_iter=max_iter, tol=tol, report=report), objective)
+
+
+def newton_steps(
+    start: Vector, *, max_iter: int, tol: float, report: Report, resolution: float = EPSILON
+) -> Steps:
+    """Minimise a convex cost by Newton's method, until no entry of the gradient is above tol.
+
+    Is sent (cost, gradient, Hessian). Where the Hessian is singular to working precision its
+    diagonal is raised.
+    """
+    theta = start.astype(np.float64)
+    cost, gradient, hessian = yield theta
     history = [cost]
-    pairs: list[tuple[Vector, Vector]] = []
-    converged = False
-    while len(history) <= max_iter and not converged:
-        direction, weights = -gradient, []
-        for s, y in reversed(pairs):
-            weights.append(float(np.sum(s * direction) / np.sum(s * y)))
-            direction = direction - weights[-1] * y
-        if pairs:
-            s, y = pairs[-1]
-            direction = direction * float(np.sum(s * y) / np.sum(y * y))
-        for (s, y), weight in zip(pairs, reversed(weights), strict=True):
-            direction = direction + (weight - float(np.sum(y * direction) / np.sum(s * y))) * s
-        slope = float(np.sum(direction * gradient))
-        step = 1.0 if pairs else min(1.0, 1.0 / max(float(np.sum(np.abs(gradient))), 1e-300))
-        for _ in range(40):
-            new_cost, new_gradient = objective(theta + step * direction)
-            if new_cost <= cost + 1e-4 * step * slope:
-                break
-            step /= 2
-        else:
-            converged = True
-            break
-        s, y = step * direction, new_gradient - gradient
-        if np.sum(s * y) > 1e-10 * np.sum(y * y):
-            pairs = [*pairs[-9:], (s, y)]
-        converged = has_settled(cost, new_cost, tol)
-        theta, cost, gradient = theta + s, new_cost, new_gradient
+    while len(history) <= max_iter and _largest(gradient) > tol:
+        direction = _newton_direction(gradient, hessian)
+        slope = dot(gradient, direction)
+        found = None
+        if slope < 0:
+            found = yield from _line_search(
+                theta, cost, direction, slope, 1.0, resolution * abs(cost)
+            )
+        if found is None:
+            return Minimum(theta, np.array(history), len(history) - 1, True)
+        theta, (cost, gradient, hessian) = found
         history.append(cost)
         report(len(history) - 1, cost)
-    return Minimum(theta, np.array(history), len(history) - 1, converged)
+    return Minimum(theta, np.array(history), len(history) - 1, _largest(gradient) <= tol)
+
+
+def _newton_direction(gradient: Vector, hessian: Matrix) -> Vector:
+    """Return -(hessian + damping I)^-1 gradient, with the least damping of a few that works."""
+    diagonal = np.diag_indices(len(hessian))
+    largest = float(np.max(hessian[diagonal]))
+    for damping in (0.0, 1e-10, 1e-7, 1e-4):
+        damped = hessian.copy()
+        damped[diagonal] += damping * largest
+        solution = solve_positive(damped, -gradient)
+        if solution is not None and np.isfinite(solution).all():
+            return solution
+    return -gradient
+
+
+def newton(
+    objective: Callable[[Vector], tuple[float, Vector, Matrix]],
+    start: Vector,
+    *,
+    max_iter: int,
+    tol: float,
+    report: Report,
+) -> Minimum:
+    """Minimise by Newton's method; see `newton_steps`."""
+    return minimise(newton_steps(start, max_iter=max_iter, tol=tol, report=report), objective)

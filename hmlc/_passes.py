@@ -24,6 +24,8 @@ BLOCK_ROWS = 256
 
 MAX_LANES = 64
 PARTIALS_BYTES = 8 << 20
+"""Partial sums may take this much together, or MIN_LANES of them whatever they take."""
+MIN_LANES = 4
 CALL_BYTES = 4 << 20
 """Rows are handed to a kernel in pieces of about this size, so that Ctrl-C is answered between."""
 CONVERT_BYTES = 256 << 10
@@ -35,7 +37,7 @@ SERIAL_FLOPS = 2_000_000
 def lane_bounds(n_rows: int, partial_bytes: int = 0) -> list[int]:
     """Return the first row of every lane, and n_rows: whole blocks, nearly equal lanes."""
     n_blocks = -(-n_rows // BLOCK_ROWS)
-    affordable = MAX_LANES if not partial_bytes else max(1, PARTIALS_BYTES // partial_bytes)
+    affordable = MAX_LANES if not partial_bytes else max(MIN_LANES, PARTIALS_BYTES // partial_bytes)
     n_lanes = max(1, min(MAX_LANES, n_blocks, affordable))
     starts = [BLOCK_ROWS * (n_blocks * lane // n_lanes) for lane in range(n_lanes)]
     return [*starts, n_rows]

@@ -21,7 +21,7 @@ def compute_dtype(*arrays: Array) -> np.dtype[Any]:
     return np.dtype(np.float32 if is_small else np.float64)
 
 
-def _as_real(values: Any, name: str) -> Array:
+def as_real(values: Any, name: str) -> Array:
     """Return an array of real numbers, as it is where it is one already."""
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(
@@ -80,11 +80,26 @@ def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int
     Raises
     ------
     ValueError
-        Not two-dimensional, too few rows or columns, complex, NaN or infinite.
+        As `as_matrix` does, and where X holds NaN or infinity.
     TypeError
         Sparse, or of things that are not numbers.
     """
-    array = _as_real(X, name)
+    array = as_matrix(X, name, min_rows=min_rows, min_columns=min_columns)
+    check_finite(array, name)
+    return array
+
+
+def as_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int = 1) -> Array:
+    """Return X as a real matrix whose values are not looked at yet: see `check_finite`.
+
+    Raises
+    ------
+    ValueError
+        Not two-dimensional, too few rows or columns, or complex.
+    TypeError
+        Sparse, or of things that are not numbers.
+    """
+    array = as_real(X, name)
     if array.ndim != 2:
         shown = {0: "scalar", 1: "1D"}.get(array.ndim, f"{array.ndim}D")
         raise ValueError(
@@ -98,7 +113,6 @@ def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int
                 f"Found array with {array.shape[axis]} {unit}(s) (shape={array.shape}) "
                 f"while a minimum of {minimum} is required."
             )
-    check_finite(array, name)
     return array
 
 
@@ -106,7 +120,7 @@ def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
     """Return y as a finite real vector (n,) or matrix (n, n_targets) of n_rows rows."""
     if y is None:
         raise ValueError(f"{name} cannot be None: this fit needs a target")
-    array = _as_real(y, name)
+    array = as_real(y, name)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
         raise ValueError(f"{name} should be a 1d or 2d array; got shape {array.shape}")
     check_same_length(array, n_rows, name)
@@ -134,11 +148,63 @@ def check_labels(y: Any, n_rows: int, name: str = "y") -> tuple[Array, NDArray[n
             )
     elif array.dtype.kind not in "biuUSO":
         raise TypeError(f"{name} must hold labels: numbers or strings; got dtype {array.dtype}")
+    if array.dtype.kind in "biuf" and len(array) and _spread(array) <= len(array):
+        return _count_labels(array)
     try:
         classes, codes = np.unique(array, return_inverse=True)
     except TypeError as error:
         raise TypeError(f"{name} mixes labels that cannot be sorted: {error}") from error
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=np.intp)
+
+
+def _spread(labels: Array) -> float:
+    """Return the distance from the smallest to the largest whole number."""
+    low, high = labels.min(), labels.max()
+    return math.inf if max(abs(float(low)), abs(float(high))) > 2**52 else float(high) - float(low)
+
+
+def _count_labels(labels: Array) -> tuple[Array, NDArray[np.intp]]:
+    """Do what np.unique does, without sorting, for whole numbers close together."""
+    offsets = labels.astype(np.intp)
+    low = offsets.min()
+    offsets -= low
+    is_there = np.zeros(offsets.max() + 1, bool)
+    is_there[offsets] = True
+    classes = (np.flatnonzero(is_there) + low).astype(labels.dtype)
+    return classes, (np.cumsum(is_there) - 1).astype(np.intp)[offsets]
+
+
+def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
+    """Return labels, 1 or True for an anomaly and else 0 or False, as a vector of bytes."""
+    array = as_real(labels, name)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name} should be a 1d array of one row or more; got shape {array.shape}")
+    is_anomaly = array == 1
+    is_neither = ~(is_anomaly | (array == 0))
+    if is_neither.any():
+        wrong = array[is_neither][0]
+        raise ValueError(f"{name} must hold 0 or 1 (1 is an anomaly); got {wrong}")
+    return is_anomaly.view(np.uint8)
+
+
+def check_scores(scores: Any, n_rows: int) -> Array:
+    """Return n_rows scores as a contiguous float vector without NaN and +infinity."""
+    array = as_real(scores, "scores")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"scores should be a 1d array; got shape {array.shape}")
+    if len(array) != n_rows:
+        raise ValueError(
+            f"labels and scores must be of one length; got {n_rows} labels, {len(array)} scores"
+        )
+    values = np.ascontiguousarray(array, dtype=compute_dtype(array))
+    if not (values < np.inf).all():
+        what = "NaN" if np.isnan(values).any() else "infinity"
+        raise ValueError(f"scores must be numbers below infinity; got {what}")
+    return values
 
 
 def check_same_length(array: Array, n_rows: int, name: str) -> None:

@@ -1,12 +1,13 @@
-"""Features made from columns: standard units, polynomials, sinusoids, learned at fit and kept."""
+"""Standard units of columns, and the map from columns to those that an estimator fits on."""
 
 import itertools
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes, _validate
+from hmlc import _passes, _validate, basis
 from hmlc._backend import kernels
 from hmlc._estimator import Estimator
 
@@ -26,9 +27,10 @@ class Moments:
         if other.count[0] == 0:
             return
         before, after = self.count[0], self.count[0] + other.count[0]
-        delta = other.mean - self.mean
-        self.m2 += other.m2 + delta**2 * (before * other.count[0] / after)
-        self.mean += delta * (other.count[0] / after)
+        with np.errstate(over="ignore", invalid="ignore"):
+            delta = other.mean - self.mean
+            self.m2 += other.m2 + delta**2 * (before * other.count[0] / after)
+            self.mean += delta * (other.count[0] / after)
         self.count[0] = after
 
     @property
@@ -36,17 +38,30 @@ class Moments:
         """The mean squared deviation (divided by n)."""
         return self.m2 / self.count[0]
 
+    @property
+    def scale(self) -> NDArray[np.float64]:
+        """The square root of the variance; 1 for a constant column."""
+        return np.where(self.m2 > 0, np.sqrt(self.variance), 1.0)
+
 
 def column_moments(X: Array, n_jobs: int | None = None) -> Moments:
-    """Return the moments of a finite matrix's columns, in one pass over its rows."""
+    """Return the moments of a matrix's columns, in one pass over its rows.
+
+    Raises
+    ------
+    ValueError
+        Where X holds NaN or infinity, or numbers whose squares are too large for its dtype.
+        The moments show it, so X is not read a second time unless there is something to tell.
+    """
     update = kernels().moments.update
 
     def kernel(rows: Array, first: int, last: int, partial: Moments) -> None:
         update(rows, partial.count, partial.mean, partial.m2)
 
-    return _passes.reduce_rows(
+    dtype = _validate.compute_dtype(X)
+    moments = _passes.reduce_rows(
         X,
-        _validate.compute_dtype(X),
+        dtype,
         kernel,
         lambda: Moments(X.shape[1]),
         Moments.merge,
@@ -54,6 +69,11 @@ def column_moments(X: Array, n_jobs: int | None = None) -> Moments:
         flops_per_row=4 * X.shape[1],
         partial_bytes=16 * X.shape[1],
     )
+    if not np.isfinite(moments.m2).all():
+        _validate.check_finite(X, "X")
+        column = int(np.argmin(np.isfinite(moments.m2)))
+        raise ValueError(f"Column {column} of X is too large: its variance overflows {dtype}")
+    return moments
 
 
 class StandardScaler(Estimator):
@@ -99,17 +119,22 @@ class StandardScaler(Estimator):
             If X is not a finite real matrix with at least one row and one column.
         """
         n_jobs = _validate.check_n_jobs(self.n_jobs)
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.as_matrix(X)
+        self._learn(matrix, n_jobs)
+        return self
+
+    def _learn(self, matrix: Array, n_jobs: int | None) -> None:
         moments = column_moments(matrix, n_jobs)
         self.mean_ = moments.mean
         self.variance_ = moments.variance
-        self.scale_ = np.where(self.variance_ > 0, np.sqrt(self.variance_), 1.0)
+        self.scale_ = moments.scale
         self.n_features_in_ = matrix.shape[1]
-        return self
 
     def transform(self, X: Any) -> Array:
         """Return (X - mean_) / scale_, of shape X's, float32 for float32 and else float64."""
-        matrix = self._check_rows(X)
+        return self._standardise(self._check_rows(X), _validate.check_n_jobs(self.n_jobs))
+
+    def _standardise(self, matrix: Array, n_jobs: int | None) -> Array:
         dtype = _validate.compute_dtype(matrix)
         mean, scale = self.mean_.astype(dtype), self.scale_.astype(dtype)
         out = np.empty(matrix.shape, dtype)
@@ -118,14 +143,17 @@ class StandardScaler(Estimator):
             matrix,
             dtype,
             lambda rows, first, last: standardise(rows, mean, scale, out[first:last]),
-            n_jobs=_validate.check_n_jobs(self.n_jobs),
+            n_jobs=n_jobs,
             flops_per_row=4 * matrix.shape[1],
         )
         return out
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """Return `fit(X).transform(X)`."""
-        return self.fit(X).transform(X)
+        n_jobs = _validate.check_n_jobs(self.n_jobs)
+        matrix = _validate.as_matrix(X)
+        self._learn(matrix, n_jobs)
+        return self._standardise(matrix, n_jobs)
 
     def inverse_transform(self, X: Any) -> Array:
         """Return X * scale_ + mean_: back to the columns' own units."""
@@ -156,20 +184,63 @@ class FeatureMap:
         return self.polynomial_degree == 1 and self.sinusoid_degree == 0
 
     def fit(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Learn the standard units of a checked matrix; return its columns."""
-        if not self.is_identity and self.normalize:
-            self._scaler = StandardScaler(n_jobs=n_jobs).fit(X)
-        return self.transform(X)
+        """Learn the standard units of a checked matrix; return its columns.
 
-    def transform(self, X: Array) -> Array:
+        Raises
+        ------
+        ValueError
+            If the degrees make more columns than memory holds, or X's variance overflows.
+        """
+        self._n_columns = X.shape[1]
+        self._n_powers = basis.polynomial_width(self._n_columns, self.polynomial_degree)
+        self._width = self._n_powers + basis.sinusoid_width(self._n_columns, self.sinusoid_degree)
+        if not self.is_identity:
+            basis.check_memory(len(X), self._width, _validate.compute_dtype(X))
+            self._moments = column_moments(X, n_jobs) if self.normalize else None
+        return self.transform(X, n_jobs)
+
+    def transform(self, X: Array, n_jobs: int | None = None) -> Array:
         """Return the columns of a checked matrix, in its compute dtype where any are made."""
         if self.is_identity:
             return X
-        Z = self._scaler.transform(X) if self.normalize else X.astype(_validate.compute_dtype(X))
-        made = [
-            np.prod(Z[:, list(chosen)], axis=1, keepdims=True)
-            for degree in range(2, self.polynomial_degree + 1)
-            for chosen in itertools.combinations_with_replacement(range(Z.shape[1]), degree)
+        dtype = _validate.compute_dtype(X)
+        out = basis.new_matrix(len(X), self._width, dtype)
+        in_units = self._standard_units(dtype)
+        expand = kernels().basis
+
+        def fill(rows: Array, first: int, last: int) -> None:
+            Z = in_units(rows)
+            expand.polynomials(rows, Z, self.polynomial_degree, out[first:last, : self._n_powers])
+            expand.sinusoids(Z, self.sinusoid_degree, out[first:last, self._n_powers :])
+
+        _passes.map_rows(X, dtype, fill, n_jobs=n_jobs, flops_per_row=4 * self._width)
+        return out
+
+    def _standard_units(self, dtype: np.dtype[Any]) -> Callable[[Array], Array]:
+        """Return what brings contiguous rows to standard units: nothing without `normalize`."""
+        if self._moments is None:
+            return lambda rows: rows
+        mean, scale = self._moments.mean.astype(dtype), self._moments.scale.astype(dtype)
+        standardise = kernels().moments.standardise
+
+        def in_units(rows: Array) -> Array:
+            Z = np.empty_like(rows)
+            standardise(rows, mean, scale, Z)
+            return Z
+
+        return in_units
+
+    def names(self, input_names: Sequence[str] | None = None) -> list[str]:
+        """Return the columns' names: "x0", and of its standard units "z0^2", "sin(2 z0)".
+
+        Where input names are given, the standard units of "age" are "z(age)".
+        """
+        own = basis.input_names(input_names, self._n_columns, "x")
+        units = own
+        if self.normalize:
+            given = None if input_names is None else [f"z({name})" for name in own]
+            units = basis.input_names(given, self._n_columns, "z")
+        powers = [
+            basis.power_names(units, degree) for degree in range(2, self.polynomial_degree + 1)
         ]
-        made += [np.sin(k * Z) for k in range(1, self.sinusoid_degree + 1)]
-        return np.concatenate([X.astype(Z.dtype), *made], axis=1)
+        return [*own, *itertools.chain(*powers), *basis.sinusoid_names(units, self.sinusoid_degree)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import hmlc._core
+from hmlc._workloads import WORKLOADS
 
 CORE = Path(hmlc._core.__file__).parent
 FAMILIES = sorted(path.stem for path in (CORE / "numpy_twin").glob("[!_]*.py"))
@@ -43,3 +44,14 @@ def test_kernels_have_the_same_names_and_arguments(family, twin):
     compiled = kernels_of(importlib.import_module(f"hmlc._core.{family}"))
     assert compiled
     assert kernels_of(importlib.import_module(f"hmlc._core.{twin}.{family}")) == compiled
+
+
+def test_every_kernel_has_a_workload_on_which_it_is_timed():
+    kernels = {
+        f"{family}.{name}"
+        for family in FAMILIES
+        for name in kernels_of(importlib.import_module(f"hmlc._core.{family}"))
+    }
+    timed = [workload.kernel for workload in WORKLOADS]
+    assert len(set(timed)) == len(timed)
+    assert set(timed) == kernels

@@ -14,7 +14,7 @@ cdef extern from "moments.h" nogil:
     void moments_update(const void *X, Py_ssize_t n, Py_ssize_t d, double *count, double *mean,
                         double *m2, void *scratch) noexcept
     void moments_standardise(const void *X, Py_ssize_t n, Py_ssize_t d, const void *mean,
-                             const void *scale, void *out) noexcept
+                             const void *scale, void *out, void *scratch) noexcept
 
 if hmlc_moments_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
@@ -40,5 +40,6 @@ def standardise(const real[:, ::1] X, const real[::1] mean, const real[::1] scal
         raise ValueError("standardise: out is not of X's shape")
     if n == 0 or d == 0:
         return
+    cdef real[::1] scratch = np.empty(3 * 16 * d, dtype=np.float32 if real is float else np.float64)
     with nogil:
-        moments_standardise(&X[0, 0], n, d, &mean[0], &scale[0], &out[0, 0])
+        moments_standardise(&X[0, 0], n, d, &mean[0], &scale[0], &out[0, 0], &scratch[0])

@@ -7,7 +7,7 @@
     K(update, const real *X, ptrdiff_t n, ptrdiff_t d, double *count, double *mean, double *m2,    \
       real *scratch)                                                                               \
     K(standardise, const real *X, ptrdiff_t n, ptrdiff_t d, const real *mean, const real *scale,   \
-      real *out)
+      real *out, real *scratch)
 HMLC_FAMILY(moments, MOMENTS_KERNELS)
 
 #endif

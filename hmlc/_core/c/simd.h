@@ -46,13 +46,19 @@ enum { LANES = 512 / HMLC_REAL_BITS };
 #define MASK __mmask16
 #define COMPARE _mm512_cmp_ps_mask
 #define POW2(a) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23))
+#define WIDEN(p) _mm512_castps128_ps512(_mm_loadu_ps(p))
+#define INSERT(a, p, place) _mm512_insertf32x4(a, _mm_loadu_ps(p), place)
 #else
 #define MM(op) _mm512_##op##_pd
 #define REG __m512d
 #define MASK __mmask8
 #define COMPARE _mm512_cmp_pd_mask
 #define POW2(a) _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52))
+#define WIDEN(p) _mm512_castpd128_pd512(_mm_loadu_pd(p))
+#define INSERT(a, p, place) _mm512_insertf64x2(a, _mm_loadu_pd(p), place)
 #endif
+#define QUADS(p, step)                                                                             \
+    INSERT(INSERT(INSERT(WIDEN(p), (p) + (step), 1), (p) + 2 * (step), 2), (p) + 3 * (step), 3)
 #define FMA(a, b, c) MM(fmadd)(a, b, c)
 #define LESS(a, b) COMPARE(a, b, _CMP_LT_OQ)
 #define SELECT(m, a, b) MM(mask_blend)(m, b, a)
@@ -64,11 +70,16 @@ enum { REGS = 1, TILE_ROWS = 8 };
 #define MM(op) _mm256_##op##_ps
 #define REG __m256
 #define POW2(a) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23))
+#define WIDEN(p) _mm256_castps128_ps256(_mm_loadu_ps(p))
+#define INSERT(a, p, place) _mm256_insertf128_ps(a, _mm_loadu_ps(p), place)
 #else
 #define MM(op) _mm256_##op##_pd
 #define REG __m256d
 #define POW2(a) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), 52))
+#define WIDEN(p) _mm256_castpd128_pd256(_mm_loadu_pd(p))
+#define INSERT(a, p, place) _mm256_insertf128_pd(a, _mm_loadu_pd(p), place)
 #endif
+#define QUADS(p, step) INSERT(WIDEN(p), (p) + (step), 1)
 #define MASK REG
 #define FMA(a, b, c) MM(fmadd)(a, b, c)
 #define LESS(a, b) MM(cmp)(a, b, _CMP_LT_OQ)
@@ -88,6 +99,7 @@ enum { REGS = 2, TILE_ROWS = 6 };
 #define POW2(a) _mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(a), 52))
 #endif
 #define MASK REG
+#define QUADS(p, step) ((void)(step), LOAD(p))
 #define FMA(a, b, c) MM(add)(MM(mul)(a, b), c)
 #define LESS(a, b) MM(cmplt)(a, b)
 #define SELECT(m, a, b) MM(or)(MM (and)(m, a), MM(andnot)(m, b))
@@ -112,6 +124,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_STORE vst1q_f64
 #define POW2(a) vreinterpretq_f64_s64(vshlq_n_s64(vreinterpretq_s64_f64(a), 52))
 #endif
+#define QUADS(p, step) ((void)(step), LOAD(p))
 #define FMA(a, b, c) NEON(fma)(c, a, b)
 #define LESS(a, b) NEON(clt)(a, b)
 #define SELECT(m, a, b) NEON(bsl)(m, a, b)
@@ -147,6 +160,9 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define MUL(a, b) MM(mul)(a, b)
 #define DIV(a, b) MM(div)(a, b)
 #define SQRT(a) MM(sqrt)(a)
+#define ZIP_LOW(a, b) MM(unpacklo)(a, b)
+#define ZIP_HIGH(a, b) MM(unpackhi)(a, b)
+#define QUAD (128 / HMLC_REAL_BITS)
 #elif defined(NEON)
 #define LOAD(p) NEON_LOAD(p)
 #define STORE(p, a) NEON_STORE(p, a)
@@ -156,6 +172,9 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define MUL(a, b) NEON(mul)(a, b)
 #define DIV(a, b) NEON(div)(a, b)
 #define SQRT(a) NEON(sqrt)(a)
+#define ZIP_LOW(a, b) NEON(zip1)(a, b)
+#define ZIP_HIGH(a, b) NEON(zip2)(a, b)
+#define QUAD (128 / HMLC_REAL_BITS)
 #else
 #define LOAD(p) (*(p))
 #define STORE(p, a) (*(p) = (a))
@@ -165,6 +184,7 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define MUL(a, b) ((a) * (b))
 #define DIV(a, b) ((a) / (b))
 #define SQRT(a) ((real)sqrt(a))
+#define QUAD 1
 #endif
 
 enum { REG_LANES = LANES / REGS };
@@ -275,11 +295,45 @@ INLINE void v_store_part(real *p, ptrdiff_t count, vec a) {
         p[i] = lanes[i];
 }
 
+/* columns[c] lane r = from[r * row + c]: LANES rows of QUAD columns, transposed. Quads of QUAD
+ * reals (128 bits) are read from rows QUAD apart into each register, for zips do not cross quads.
+ */
+INLINE void v_transpose(const real *from, ptrdiff_t row, vec columns[]) {
+#if QUAD == 1
+    EACH columns[0].r[i] = LOAD(from + i * row);
+#else
+    const ptrdiff_t step = QUAD * row;
+    EACH {
+        const real *p = from + i * REG_LANES * row;
+#if QUAD == 2
+        const REG a = QUADS(p, step), b = QUADS(p + row, step);
+        columns[0].r[i] = ZIP_LOW(a, b);
+        columns[1].r[i] = ZIP_HIGH(a, b);
+#else
+        const REG a = QUADS(p, step), b = QUADS(p + row, step);
+        const REG c = QUADS(p + 2 * row, step), d = QUADS(p + 3 * row, step);
+        const REG ac = ZIP_LOW(a, c), ac_high = ZIP_HIGH(a, c);
+        const REG bd = ZIP_LOW(b, d), bd_high = ZIP_HIGH(b, d);
+        columns[0].r[i] = ZIP_LOW(ac, bd);
+        columns[1].r[i] = ZIP_HIGH(ac, bd);
+        columns[2].r[i] = ZIP_LOW(ac_high, bd_high);
+        columns[3].r[i] = ZIP_HIGH(ac_high, bd_high);
+#endif
+    }
+#endif
+}
+
 /* The sum of the lanes: lane i and lane i + half, then halves of that. */
 INLINE real v_sum(vec a) {
     real lanes[LANES];
     v_store(lanes, a);
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
     for (int half = LANES / 2; half > 0; half /= 2)
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
         for (int i = 0; i < half; i++)
             lanes[i] += lanes[i + half];
     return lanes[0];

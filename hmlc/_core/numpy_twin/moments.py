@@ -14,13 +14,14 @@ def update(
     n = len(X)
     if n == 0:
         return
-    first = X[0].astype(np.float64)
-    block_mean = first + np.mean(X - first, axis=0)
-    deviation = X - block_mean
-    delta = block_mean - mean
     before, after = count[0], count[0] + n
-    m2 += np.sum(deviation**2, axis=0) + delta**2 * (before * n / after)
-    mean += delta * (n / after)
+    with np.errstate(over="ignore", invalid="ignore"):
+        first = X[0].astype(np.float64)
+        block_mean = first + np.mean(X - first, axis=0)
+        deviation = X - block_mean
+        delta = block_mean - mean
+        m2 += np.sum(deviation**2, axis=0) + delta**2 * (before * n / after)
+        mean += delta * (n / after)
     count[0] = after
 
 

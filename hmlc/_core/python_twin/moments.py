@@ -27,8 +27,8 @@ def update(
             deviation = row[j] - block_mean
             squares += deviation * deviation
         delta = block_mean - float(mean[j])
-        m2[j] += squares + delta * delta * (before * n / after)
-        mean[j] += delta * (n / after)
+        m2[j] = float(m2[j]) + squares + delta * delta * (before * n / after)
+        mean[j] = float(mean[j]) + delta * (n / after)
     count[0] = after
 
 

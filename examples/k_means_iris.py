@@ -1,0 +1,37 @@
+"""K-means without labels: three clusters of iris petals beside the three true species."""
+
+from pathlib import Path
+
+import numpy as np
+from hmlc.metrics import confusion_matrix
+from matplotlib.figure import Figure
+
+from hmlc import KMeans, datasets, plots
+from hmlc.cli import run_example
+
+
+def agreement(truth: np.ndarray, clusters: np.ndarray) -> float:
+    """Return the share of rows whose species is the commonest in their cluster."""
+    return float(confusion_matrix(truth, clusters).max(axis=0).sum() / len(truth))
+
+
+def main(out: Path, data: Path | None) -> dict[str, float]:
+    iris = datasets.load_iris(data)
+    petals = iris.data[:, 2:]
+    model = KMeans(n_clusters=3, random_state=0, n_init=10).fit(petals)
+    share = agreement(iris.target, model.labels_)
+    print(f"inertia {model.inertia_:.3f} after {model.n_iter_} iterations")
+    print(f"rows in the cluster of their species: {share:.1%}")
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    plots.scatter_classes(petals, iris.target_labels, ax=left)
+    left.set(xlabel=iris.feature_names[2], ylabel=iris.feature_names[3], title="species")
+    plots.clusters(model, petals, ax=right)
+    right.set(xlabel=iris.feature_names[2], title="clusters")
+    figure.savefig(out / "k_means_iris.png", dpi=120)
+    return {"inertia": model.inertia_, "agreement with species": share}
+
+
+if __name__ == "__main__":
+    run_example(main)

@@ -1,0 +1,7 @@
+"""``python -m hmlc`` is the command line."""
+
+import sys
+
+from hmlc.cli import main
+
+sys.exit(main())

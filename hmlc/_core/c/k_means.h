@@ -1,0 +1,36 @@
+#ifndef HMLC_K_MEANS_H
+#define HMLC_K_MEANS_H
+
+#include "dispatch.h"
+
+#define K_MEANS_KERNELS(K, real)                                                                   \
+    K(lloyd, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,      \
+      ptrdiff_t k, int32_t *labels, int64_t *changed, double *sums, int64_t *counts,               \
+      real *scratch)                                                                               \
+    K(assign, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,     \
+      ptrdiff_t k, int32_t *labels, real *scratch)                                                 \
+    K(inertia, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres,                       \
+      const int32_t *labels, real *squares, double *total)                                         \
+    K(potentials, const real *X, ptrdiff_t n, ptrdiff_t d, const real *candidates, ptrdiff_t k,    \
+      const real *closest, double *totals, real *scratch)                                          \
+    K(approach, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre, real *closest,        \
+      double *block_totals, real *scratch)                                                         \
+    K(distances, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres, ptrdiff_t k,        \
+      real *out, real *scratch)
+HMLC_FAMILY(k_means, K_MEANS_KERNELS)
+
+/* A block's rows are summed into several copies of the sums in turn, as many as stay in the nearest
+ * cache: an addition to a sum that was stored a moment ago would wait for the store. */
+static inline ptrdiff_t k_means_copies(ptrdiff_t k, ptrdiff_t d) {
+    ptrdiff_t copies = 16;
+    while (copies > 1 && copies * k * (d + 16) > 5120)
+        copies /= 2;
+    return copies;
+}
+
+/* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
+static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
+    return (k_means_copies(k, d) * k + 80) * (d + 17) + 34 * k + 64;
+}
+
+#endif

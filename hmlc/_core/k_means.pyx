@@ -1,0 +1,126 @@
+"""Nearest centres, the sums that move them, and the k-means++ sweeps; see c/k_means.c."""
+
+import numpy as np
+
+from libc.stdint cimport int32_t, int64_t
+
+from hmlc._core._types cimport real
+
+cdef extern from "k_means.h" nogil:
+    """
+    HMLC_DISPATCH(k_means)
+    #define k_means_lloyd(X, ...) HMLC_CALL(k_means, lloyd, X, __VA_ARGS__)
+    #define k_means_assign(X, ...) HMLC_CALL(k_means, assign, X, __VA_ARGS__)
+    #define k_means_inertia(X, ...) HMLC_CALL(k_means, inertia, X, __VA_ARGS__)
+    #define k_means_potentials(X, ...) HMLC_CALL(k_means, potentials, X, __VA_ARGS__)
+    #define k_means_approach(X, ...) HMLC_CALL(k_means, approach, X, __VA_ARGS__)
+    #define k_means_distances(X, ...) HMLC_CALL(k_means, distances, X, __VA_ARGS__)
+    """
+    enum: HMLC_BLOCK_ROWS
+    int hmlc_k_means_select()
+    Py_ssize_t k_means_scratch(Py_ssize_t k, Py_ssize_t d) noexcept
+    void k_means_lloyd(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+                       const void *centres, Py_ssize_t k, int32_t *labels, int64_t *changed,
+                       double *sums, int64_t *counts, void *scratch) noexcept
+    void k_means_assign(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+                        const void *centres, Py_ssize_t k, int32_t *labels,
+                        void *scratch) noexcept
+    void k_means_inertia(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centres,
+                         const int32_t *labels, void *squares, double *total) noexcept
+    void k_means_potentials(const void *X, Py_ssize_t n, Py_ssize_t d, const void *candidates,
+                            Py_ssize_t k, const void *closest, double *totals,
+                            void *scratch) noexcept
+    void k_means_approach(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centre,
+                          void *closest, double *block_totals, void *scratch) noexcept
+    void k_means_distances(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centres,
+                           Py_ssize_t k, void *out, void *scratch) noexcept
+
+if hmlc_k_means_select() < 0:
+    raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
+
+
+cdef _scratch(Py_ssize_t k, Py_ssize_t d, size_t real_bytes):
+    return np.empty(k_means_scratch(k, d), np.float32 if real_bytes == 4 else np.float64)
+
+
+def lloyd(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
+          int32_t[::1] labels, int64_t[::1] changed, double[:, ::1] sums, int64_t[::1] counts):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
+    if centres.shape[1] != d or shift.shape[0] != d:
+        raise ValueError("lloyd: lengths of shift and centres do not fit X")
+    if labels.shape[0] != n or changed.shape[0] != 1:
+        raise ValueError("lloyd: labels is not of X's length, or changed not of length 1")
+    if sums.shape[0] != k or sums.shape[1] != d or counts.shape[0] != k:
+        raise ValueError("lloyd: lengths of sums and counts do not fit centres")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_lloyd(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &labels[0], &changed[0],
+                      &sums[0, 0], &counts[0], &scratch[0])
+
+
+def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
+           int32_t[::1] labels):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
+    if centres.shape[1] != d or shift.shape[0] != d or labels.shape[0] != n:
+        raise ValueError("assign: lengths of shift, centres and labels do not fit X")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_assign(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &labels[0], &scratch[0])
+
+
+def inertia(const real[:, ::1] X, const real[:, ::1] centres, const int32_t[::1] labels,
+            real[::1] squares, double[::1] total):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0], r
+    if centres.shape[1] != d or labels.shape[0] != n or squares.shape[0] != n:
+        raise ValueError("inertia: lengths of centres, labels and squares do not fit X")
+    if total.shape[0] != 1:
+        raise ValueError("inertia: total is not of length 1")
+    for r in range(n):
+        if not 0 <= labels[r] < k:
+            raise ValueError("inertia: a label is not that of a centre")
+    if n == 0 or d == 0:
+        return
+    with nogil:
+        k_means_inertia(&X[0, 0], n, d, &centres[0, 0], &labels[0], &squares[0], &total[0])
+
+
+def potentials(const real[:, ::1] X, const real[:, ::1] candidates, const real[::1] closest,
+               double[::1] totals):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0]
+    if candidates.shape[1] != d or closest.shape[0] != n or totals.shape[0] != k:
+        raise ValueError("potentials: lengths of candidates, closest and totals do not fit X")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_potentials(&X[0, 0], n, d, &candidates[0, 0], k, &closest[0], &totals[0],
+                           &scratch[0])
+
+
+def approach(const real[:, ::1] X, const real[::1] centre, real[::1] closest,
+             double[::1] block_totals):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1]
+    if centre.shape[0] != d or closest.shape[0] != n:
+        raise ValueError("approach: lengths of centre and closest do not fit X")
+    if block_totals.shape[0] != (n + HMLC_BLOCK_ROWS - 1) // HMLC_BLOCK_ROWS:
+        raise ValueError("approach: block_totals has not one entry a block of rows")
+    if n == 0 or d == 0:
+        return
+    cdef real[::1] scratch = _scratch(1, d, sizeof(real))
+    with nogil:
+        k_means_approach(&X[0, 0], n, d, &centre[0], &closest[0], &block_totals[0], &scratch[0])
+
+
+def distances(const real[:, ::1] X, const real[:, ::1] centres, real[:, ::1] out):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
+    if centres.shape[1] != d or out.shape[0] != n or out.shape[1] != k:
+        raise ValueError("distances: shapes of centres and out do not fit X")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_distances(&X[0, 0], n, d, &centres[0, 0], k, &out[0, 0], &scratch[0])

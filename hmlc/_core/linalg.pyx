@@ -1,0 +1,107 @@
+"""Small dense algebra; the mathematics is in c/linalg.c."""
+
+import numpy as np
+
+from hmlc._core._types cimport real
+
+cdef extern from "linalg.h" nogil:
+    """
+    HMLC_DISPATCH(linalg)
+    #define linalg_dot(a, ...) HMLC_CALL(linalg, dot, a, __VA_ARGS__)
+    #define linalg_cholesky(A, ...) HMLC_CALL(linalg, cholesky, A, __VA_ARGS__)
+    #define linalg_cholesky_pivoted(A, ...) HMLC_CALL(linalg, cholesky_pivoted, A, __VA_ARGS__)
+    #define linalg_cholesky_solve(L, ...) HMLC_CALL(linalg, cholesky_solve, L, __VA_ARGS__)
+    #define linalg_quadratic(A, ...) HMLC_CALL(linalg, quadratic, A, __VA_ARGS__)
+    #define linalg_affine(X, ...) HMLC_CALL(linalg, affine, X, __VA_ARGS__)
+    """
+    int HMLC_CHOLESKY_BLOCK
+    int hmlc_linalg_select()
+    void linalg_dot(const void *a, const void *b, Py_ssize_t n, double *out) noexcept
+    void linalg_cholesky(const void *A, Py_ssize_t n, double tolerance, void *L, Py_ssize_t *rank,
+                         void *scratch) noexcept
+    void linalg_cholesky_pivoted(const void *A, Py_ssize_t n, double tolerance, void *L,
+                                 Py_ssize_t *order, Py_ssize_t *rank, void *scratch) noexcept
+    void linalg_cholesky_solve(const void *L, Py_ssize_t n, void *B, Py_ssize_t k) noexcept
+    void linalg_quadratic(const void *A, const void *B, const void *X, Py_ssize_t k, Py_ssize_t n,
+                          void *gradient, double *out) noexcept
+    void linalg_affine(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, const void *b,
+                       Py_ssize_t t, void *out, void *scratch) noexcept
+
+if hmlc_linalg_select() < 0:
+    raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
+
+# LANES of simd.h is at most this.
+cdef Py_ssize_t lanes = 16
+
+
+def dot(const real[::1] a, const real[::1] b):
+    cdef double out = 0
+    if b.shape[0] != a.shape[0]:
+        raise ValueError("dot: a and b are not of one length")
+    if a.shape[0] > 0:
+        with nogil:
+            linalg_dot(&a[0], &b[0], a.shape[0], &out)
+    return out
+
+
+def cholesky(const real[:, ::1] A, double tolerance, real[:, ::1] L):
+    cdef Py_ssize_t n = A.shape[0], rank = 0
+    if A.shape[1] != n or L.shape[0] != n or L.shape[1] != n:
+        raise ValueError("cholesky: A and L are not square of one size")
+    if n == 0:
+        return 0
+    cdef real[::1] scratch = np.empty(HMLC_CHOLESKY_BLOCK * (n + lanes),
+                                      dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        linalg_cholesky(&A[0, 0], n, tolerance, &L[0, 0], &rank, &scratch[0])
+    return rank
+
+
+def cholesky_pivoted(const real[:, ::1] A, double tolerance, real[:, ::1] L, Py_ssize_t[::1] order):
+    cdef Py_ssize_t n = A.shape[0], rank = 0
+    if A.shape[1] != n or L.shape[0] != n or L.shape[1] != n or order.shape[0] != n:
+        raise ValueError("cholesky_pivoted: sizes of A, L and order do not fit")
+    if n == 0:
+        return 0
+    cdef real[::1] scratch = np.empty(n, dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        linalg_cholesky_pivoted(&A[0, 0], n, tolerance, &L[0, 0], &order[0], &rank, &scratch[0])
+    return rank
+
+
+def cholesky_solve(const real[:, ::1] L, real[:, ::1] B):
+    cdef Py_ssize_t n = L.shape[0], k = B.shape[0]
+    if L.shape[1] != n or B.shape[1] != n:
+        raise ValueError("cholesky_solve: L is not square, or B's rows are not of its size")
+    if n > 0 and k > 0:
+        with nogil:
+            linalg_cholesky_solve(&L[0, 0], n, &B[0, 0], k)
+
+
+def quadratic(const real[:, ::1] A, const real[:, ::1] B, const real[:, ::1] X,
+              real[:, ::1] gradient):
+    cdef Py_ssize_t n = A.shape[0], k = X.shape[0]
+    cdef double out = 0
+    if A.shape[1] != n or X.shape[1] != n:
+        raise ValueError("quadratic: A is not square, or X's rows are not of its size")
+    if B.shape[0] != k or B.shape[1] != n or gradient.shape[0] != k or gradient.shape[1] != n:
+        raise ValueError("quadratic: B or gradient is not of X's shape")
+    if n > 0 and k > 0:
+        with nogil:
+            linalg_quadratic(&A[0, 0], &B[0, 0], &X[0, 0], k, n, &gradient[0, 0], &out)
+    return out
+
+
+def affine(const real[:, ::1] X, const real[:, ::1] W, const real[::1] b, real[:, ::1] out):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], t = W.shape[0]
+    if W.shape[1] != d or b.shape[0] != t:
+        raise ValueError("affine: sizes of W and b do not fit X")
+    if out.shape[0] != n or out.shape[1] != t:
+        raise ValueError("affine: out is not of shape (len(X), len(W))")
+    if n == 0 or d == 0 or t == 0:
+        np.asarray(out)[:] = b
+        return
+    cdef real[::1] scratch = np.empty(d * (t + lanes),
+                                      dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        linalg_affine(&X[0, 0], n, d, &W[0, 0], &b[0], t, &out[0, 0], &scratch[0])

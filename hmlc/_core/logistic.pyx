@@ -1,0 +1,133 @@
+"""Logistic losses, gradients and Hessians, scores and softmax; the mathematics is in c/logistic.c."""
+
+import numpy as np
+
+from hmlc._core._types cimport real
+
+cdef extern from "logistic.h" nogil:
+    """
+    HMLC_DISPATCH(logistic)
+    #define logistic_sigmoid_loss(X, ...) HMLC_CALL(logistic, sigmoid_loss, X, __VA_ARGS__)
+    #define logistic_sigmoid_loss_hessian(X, ...) HMLC_CALL(logistic, sigmoid_loss_hessian, X, __VA_ARGS__)
+    #define logistic_softmax_loss(X, ...) HMLC_CALL(logistic, softmax_loss, X, __VA_ARGS__)
+    #define logistic_scores(X, ...) HMLC_CALL(logistic, scores, X, __VA_ARGS__)
+    #define logistic_softmax(Z, ...) HMLC_CALL(logistic, softmax, Z, __VA_ARGS__)
+    #define logistic_log_softmax(Z, ...) HMLC_CALL(logistic, log_softmax, Z, __VA_ARGS__)
+    """
+    int hmlc_logistic_select()
+    Py_ssize_t hmlc_logistic_scratch(Py_ssize_t d, Py_ssize_t k, Py_ssize_t hessians)
+    void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const Py_ssize_t *codes,
+                               const Py_ssize_t *classes, const void *W, Py_ssize_t k,
+                               const void *units, double *loss, double *gradient,
+                               void *scratch) noexcept
+    void logistic_sigmoid_loss_hessian(const void *X, Py_ssize_t n, Py_ssize_t d,
+                                       const Py_ssize_t *codes, const Py_ssize_t *classes,
+                                       const void *W, Py_ssize_t k, const void *units,
+                                       double *loss, double *gradient, double *hessian,
+                                       void *scratch) noexcept
+    void logistic_softmax_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const Py_ssize_t *codes,
+                               const void *W, Py_ssize_t k, const void *units, double *loss,
+                               double *gradient, void *scratch) noexcept
+    void logistic_scores(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, Py_ssize_t k,
+                         const void *units, void *out, void *scratch) noexcept
+    void logistic_softmax(void *Z, Py_ssize_t n, Py_ssize_t k, void *scratch) noexcept
+    void logistic_log_softmax(void *Z, Py_ssize_t n, Py_ssize_t k, void *scratch) noexcept
+
+if hmlc_logistic_select() < 0:
+    raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
+
+
+def sigmoid_loss(const real[:, ::1] X, const Py_ssize_t[::1] codes, const Py_ssize_t[::1] classes,
+                 const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
+                 double[:, ::1] gradient):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0]
+    _check_model(d, W.shape[1], units.shape[0], units.shape[1])
+    if codes.shape[0] != n or classes.shape[0] != k:
+        raise ValueError("sigmoid_loss: lengths of codes and classes do not fit X and W")
+    if loss.shape[0] != k or gradient.shape[0] != k or gradient.shape[1] != d + 1:
+        raise ValueError("sigmoid_loss: shapes of loss and gradient do not fit W")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, 0),
+                                      dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        logistic_sigmoid_loss(&X[0, 0], n, d, &codes[0], &classes[0], &W[0, 0], k, &units[0, 0],
+                              &loss[0], &gradient[0, 0], &scratch[0])
+
+
+def sigmoid_loss_hessian(const real[:, ::1] X, const Py_ssize_t[::1] codes,
+                         const Py_ssize_t[::1] classes, const real[:, ::1] W,
+                         const real[:, ::1] units, double[::1] loss, double[:, ::1] gradient,
+                         double[:, :, ::1] hessian):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0]
+    _check_model(d, W.shape[1], units.shape[0], units.shape[1])
+    if codes.shape[0] != n or classes.shape[0] != k:
+        raise ValueError("sigmoid_loss_hessian: lengths of codes and classes do not fit X and W")
+    if (loss.shape[0] != k or gradient.shape[0] != k or gradient.shape[1] != d + 1
+            or hessian.shape[0] != k or hessian.shape[1] != d + 1 or hessian.shape[2] != d + 1):
+        raise ValueError("sigmoid_loss_hessian: shapes of loss, gradient and hessian do not fit W")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, k),
+                                      dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        logistic_sigmoid_loss_hessian(&X[0, 0], n, d, &codes[0], &classes[0], &W[0, 0], k,
+                                      &units[0, 0], &loss[0], &gradient[0, 0], &hessian[0, 0, 0],
+                                      &scratch[0])
+
+
+def softmax_loss(const real[:, ::1] X, const Py_ssize_t[::1] codes, const real[:, ::1] W,
+                 const real[:, ::1] units, double[::1] loss, double[:, ::1] gradient):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0], i
+    _check_model(d, W.shape[1], units.shape[0], units.shape[1])
+    if codes.shape[0] != n or k < 2:
+        raise ValueError("softmax_loss: length of codes does not fit X, or W has a single row")
+    if loss.shape[0] != 1 or gradient.shape[0] != k or gradient.shape[1] != d + 1:
+        raise ValueError("softmax_loss: shapes of loss and gradient do not fit W")
+    for i in range(n):
+        if codes[i] < 0 or codes[i] >= k:
+            raise ValueError("softmax_loss: a code is not the index of a row of W")
+    if n == 0 or d == 0:
+        return
+    cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, 0),
+                                      dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        logistic_softmax_loss(&X[0, 0], n, d, &codes[0], &W[0, 0], k, &units[0, 0], &loss[0],
+                              &gradient[0, 0], &scratch[0])
+
+
+def scores(const real[:, ::1] X, const real[:, ::1] W, const real[:, ::1] units,
+           real[:, ::1] out):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0]
+    _check_model(d, W.shape[1], units.shape[0], units.shape[1])
+    if out.shape[0] != n or out.shape[1] != k:
+        raise ValueError("scores: out is not of shape (rows of X, rows of W)")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, 0),
+                                      dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        logistic_scores(&X[0, 0], n, d, &W[0, 0], k, &units[0, 0], &out[0, 0], &scratch[0])
+
+
+def softmax(real[:, ::1] Z):
+    cdef Py_ssize_t n = Z.shape[0], k = Z.shape[1]
+    if n == 0 or k == 0:
+        return
+    cdef real[::1] scratch = np.empty(k + 16, dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        logistic_softmax(&Z[0, 0], n, k, &scratch[0])
+
+
+def log_softmax(real[:, ::1] Z):
+    cdef Py_ssize_t n = Z.shape[0], k = Z.shape[1]
+    if n == 0 or k == 0:
+        return
+    cdef real[::1] scratch = np.empty(k + 16, dtype=np.float32 if real is float else np.float64)
+    with nogil:
+        logistic_log_softmax(&Z[0, 0], n, k, &scratch[0])
+
+
+cdef _check_model(Py_ssize_t d, Py_ssize_t depth, Py_ssize_t unit_rows, Py_ssize_t unit_columns):
+    if depth != d + 1 or unit_rows != 2 or unit_columns != d:
+        raise ValueError("W must have a column more than X, and units be of shape (2, columns)")

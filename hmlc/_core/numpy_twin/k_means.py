@@ -1,0 +1,63 @@
+"""Nearest centres, the sums that move them, and the k-means++ sweeps."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.floating]
+Double = NDArray[np.float64]
+
+_BLOCK_ROWS = 256
+
+
+def _squares(X: Real, centres: Real) -> Real:
+    """Return |x_r - c_j|^2 for every row r and centre j."""
+    return np.stack([np.sum((X - c) ** 2, axis=1) for c in centres], axis=1)
+
+
+def lloyd(
+    X: Real,
+    shift: Real,
+    centres: Real,
+    labels: NDArray[np.int32],
+    changed: NDArray[np.int64],
+    sums: Double,
+    counts: NDArray[np.int64],
+) -> None:
+    """Take one step of Lloyd (1982): new labels, and each cluster's sum of x - shift and count."""
+    before = labels.copy()
+    assign(X, shift, centres, labels)
+    changed += np.count_nonzero(labels != before)
+    np.add.at(sums, labels, X - shift)
+    counts += np.bincount(labels, minlength=len(centres))
+
+
+def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> None:
+    """Set labels[r] to the centre nearest to row r, of equals the first."""
+    labels[:] = np.argmin(_squares(X - shift, centres), axis=1)
+
+
+def inertia(
+    X: Real, centres: Real, labels: NDArray[np.int32], squares: Real, total: Double
+) -> None:
+    """Set squares[r] = |x_r - c|^2 for the centre of row r's label, and add them to total."""
+    np.sum((X - centres[labels]) ** 2, axis=1, out=squares)
+    total += np.sum(squares, dtype=np.float64)
+
+
+def potentials(X: Real, candidates: Real, closest: Real, totals: Double) -> None:
+    """Add the sum over rows of min(closest, |x - candidate|^2) for every candidate."""
+    remaining = np.minimum(closest[:, np.newaxis], _squares(X, candidates))
+    totals += np.sum(remaining, axis=0, dtype=np.float64)
+
+
+def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None:
+    """Set closest = min(closest, |x - centre|^2), and its sum over every block of rows."""
+    np.minimum(closest, _squares(X, centre[np.newaxis])[:, 0], out=closest)
+    starts = np.arange(0, len(X), _BLOCK_ROWS)
+    if len(starts):
+        block_totals[:] = np.add.reduceat(closest.astype(np.float64), starts)
+
+
+def distances(X: Real, centres: Real, out: Real) -> None:
+    """Set out[r, j] = |x_r - c_j|."""
+    np.sqrt(_squares(X, centres), out=out)

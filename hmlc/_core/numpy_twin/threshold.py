@@ -1,0 +1,32 @@
+"""Precision, recall and F1 at every threshold on a score."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating]
+Vector = NDArray[np.float64]
+
+
+def sweep(
+    scores: Array,
+    labels: NDArray[np.uint8],
+    thresholds: Array,
+    precisions: Vector,
+    recalls: Vector,
+    f1s: Vector,
+) -> tuple[int, int]:
+    """Fill the outputs for every distinct score; return their number and the best F1's index."""
+    if len(scores) == 0:
+        return 0, 0
+    distinct, place = np.unique(scores, return_inverse=True)
+    m = len(distinct)
+    flagged = np.cumsum(np.bincount(place))
+    caught = np.cumsum(np.bincount(place, weights=labels))
+    a, b = distinct[:-1], distinct[1:]
+    middle = a / 2 + b / 2
+    thresholds[: m - 1] = np.where(a < middle, middle, b)
+    thresholds[m - 1] = np.nextafter(distinct[-1], scores.dtype.type(np.inf))
+    precisions[:m] = caught / flagged
+    recalls[:m] = caught / caught[-1]
+    f1s[:m] = 2 * caught / (flagged + caught[-1])
+    return m, int(np.argmax(f1s[:m]))

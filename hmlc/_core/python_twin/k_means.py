@@ -1,0 +1,100 @@
+"""Nearest centres, the sums that move them, and the k-means++ sweeps."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Real = NDArray[np.floating]
+Double = NDArray[np.float64]
+
+_BLOCK_ROWS = 256
+
+
+def _square(a: list[float], b: list[float]) -> float:
+    """Return |a - b|^2."""
+    square = 0.0
+    for x, y in zip(a, b, strict=True):
+        square += (x - y) * (x - y)
+    return square
+
+
+def _nearest(row: list[float], centres: list[list[float]], half: list[float]) -> int:
+    """Return the j of the largest x.c_j - |c_j|^2/2, which is that of the least |x - c_j|^2."""
+    best, index = -math.inf, 0
+    for j, centre in enumerate(centres):
+        score = half[j]
+        for x, c in zip(row, centre, strict=True):
+            score += x * c
+        if score > best:
+            best, index = score, j
+    return index
+
+
+def lloyd(
+    X: Real,
+    shift: Real,
+    centres: Real,
+    labels: NDArray[np.int32],
+    changed: NDArray[np.int64],
+    sums: Double,
+    counts: NDArray[np.int64],
+) -> None:
+    """Take one step of Lloyd (1982): new labels, and each cluster's sum of x - shift and count."""
+    before = labels.tolist()
+    assign(X, shift, centres, labels)
+    offset = shift.tolist()
+    for row, old, label in zip(X.tolist(), before, labels.tolist(), strict=True):
+        changed[0] += old != label
+        counts[label] += 1
+        for p, x in enumerate(row):
+            sums[label, p] += x - offset[p]
+
+
+def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> None:
+    """Set labels[r] to the centre nearest to row r, of equals the first."""
+    places, offset = centres.tolist(), shift.tolist()
+    half = []
+    for centre in places:
+        square = 0.0
+        for c in centre:
+            square += c * c
+        half.append(-square / 2)
+    for r, row in enumerate(X.tolist()):
+        shifted = [x - s for x, s in zip(row, offset, strict=True)]
+        labels[r] = _nearest(shifted, places, half)
+
+
+def inertia(
+    X: Real, centres: Real, labels: NDArray[np.int32], squares: Real, total: Double
+) -> None:
+    """Set squares[r] = |x_r - c|^2 for the centre of row r's label, and add them to total."""
+    places = centres.tolist()
+    for r, (row, label) in enumerate(zip(X.tolist(), labels.tolist(), strict=True)):
+        squares[r] = _square(row, places[label])
+        total[0] += squares[r]
+
+
+def potentials(X: Real, candidates: Real, closest: Real, totals: Double) -> None:
+    """Add the sum over rows of min(closest, |x - candidate|^2) for every candidate."""
+    rows, near = X.tolist(), closest.tolist()
+    for t, candidate in enumerate(candidates.tolist()):
+        for row, least in zip(rows, near, strict=True):
+            totals[t] += min(least, _square(row, candidate))
+
+
+def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None:
+    """Set closest = min(closest, |x - centre|^2), and its sum over every block of rows."""
+    place = centre.tolist()
+    block_totals[:] = 0
+    for r, (row, least) in enumerate(zip(X.tolist(), closest.tolist(), strict=True)):
+        closest[r] = min(least, _square(row, place))
+        block_totals[r // _BLOCK_ROWS] += closest[r]
+
+
+def distances(X: Real, centres: Real, out: Real) -> None:
+    """Set out[r, j] = |x_r - c_j|."""
+    places = centres.tolist()
+    for r, row in enumerate(X.tolist()):
+        for j, centre in enumerate(places):
+            out[r, j] = math.sqrt(_square(row, centre))

@@ -1,0 +1,108 @@
+"""Logistic losses, their gradients and Hessians, scores and softmax."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Reals = NDArray[np.floating]
+Codes = NDArray[np.intp]
+Sums = NDArray[np.float64]
+
+
+def _design(X: Reals, units: Reals) -> list[list[float]]:
+    """Return X's rows in standard units, each with a 1 at its end."""
+    shift, inverse_scale = units.tolist()
+    return [
+        [(x - m) * s for x, m, s in zip(row, shift, inverse_scale, strict=True)] + [1.0]
+        for row in X.tolist()
+    ]
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    total = 0.0
+    for x, y in zip(a, b, strict=True):
+        total += x * y
+    return total
+
+
+def sigmoid_loss(
+    X: Reals, codes: Codes, classes: Codes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+) -> None:
+    """Add every column's log(1 + exp(m)), m = -z in its class's rows and z in others."""
+    labels, weights = classes.tolist(), W.tolist()
+    for a, code in zip(_design(X, units), codes.tolist(), strict=True):
+        for c, w in enumerate(weights):
+            sign = -1.0 if code == labels[c] else 1.0
+            m = sign * _dot(a, w)
+            t = math.exp(-abs(m))
+            loss[c] += max(m, 0.0) + math.log1p(t)
+            residual = sign * (t if m < 0 else 1.0) / (1.0 + t)
+            for j, x in enumerate(a):
+                gradient[c, j] += residual * x
+
+
+def sigmoid_loss_hessian(
+    X: Reals,
+    codes: Codes,
+    classes: Codes,
+    W: Reals,
+    units: Reals,
+    loss: Sums,
+    gradient: Sums,
+    hessian: Sums,
+) -> None:
+    """Add losses and gradients, and the lower triangles of A' diag(p (1 - p)) A."""
+    sigmoid_loss(X, codes, classes, W, units, loss, gradient)
+    weights = W.tolist()
+    for a in _design(X, units):
+        for c, w in enumerate(weights):
+            t = math.exp(-abs(_dot(a, w)))
+            curvature = t / (1.0 + t) ** 2
+            for i, x in enumerate(a):
+                for j in range(i + 1):
+                    hessian[c, i, j] += curvature * x * a[j]
+
+
+def softmax_loss(
+    X: Reals, codes: Codes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+) -> None:
+    """Add log(sum(exp(z))) - z_code over rows."""
+    weights = W.tolist()
+    for a, code in zip(_design(X, units), codes.tolist(), strict=True):
+        log_p = _log_softmax([_dot(a, w) for w in weights])
+        loss[0] -= log_p[code]
+        for c, value in enumerate(log_p):
+            residual = math.exp(value) - (1.0 if c == code else 0.0)
+            for j, x in enumerate(a):
+                gradient[c, j] += residual * x
+
+
+def scores(X: Reals, W: Reals, units: Reals, out: Reals) -> None:
+    """Set out = A W'."""
+    weights = W.tolist()
+    for i, a in enumerate(_design(X, units)):
+        out[i] = [_dot(a, w) for w in weights]
+
+
+def _log_softmax(z: list[float]) -> list[float]:
+    """Return z - log(sum(exp(z))), the largest left out of the sum for its digits."""
+    at = z.index(max(z))
+    others = 0.0
+    for c, value in enumerate(z):
+        if c != at:
+            others += math.exp(value - z[at])
+    return [(value - z[at]) - math.log1p(others) for value in z]
+
+
+def softmax(Z: Reals) -> None:
+    """Replace each row z by exp(z) / sum(exp(z))."""
+    for i, z in enumerate(Z.tolist()):
+        Z[i] = [math.exp(value) for value in _log_softmax(z)]
+
+
+def log_softmax(Z: Reals) -> None:
+    """Replace each row z by z - log(sum(exp(z)))."""
+    for i, z in enumerate(Z.tolist()):
+        Z[i] = _log_softmax(z)

@@ -1,0 +1,243 @@
+"""k-means: rows grouped around the nearest of k centres."""
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc import _passes, _validate
+from hmlc._backend import kernels
+from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
+from hmlc._optimize import reporter
+from hmlc._seeding import plus_plus_seeds, random_seeds
+from hmlc.features import column_moments
+
+Array = NDArray[Any]
+
+RANDOM_RUNS = 10
+"""What n_init="auto" means for random seeds, as in scikit-learn."""
+
+
+class KMeans(Estimator):
+    """Groups rows into clusters, each row to the nearest of k centres.
+
+    Minimises the sum of squared distances of rows from their centres by Lloyd's iteration
+    (IEEE Trans. Inf. Theory 28, 1982) from k-means++ seeds (Arthur and Vassilvitskii, SODA 2007).
+    Of equally near centres a row takes the first; a cluster that loses all its rows takes the row
+    farthest from its centre. Results do not depend on the number of threads.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters, k.
+    init : {"k-means++", "random"} or array of shape (n_clusters, n_features)
+        Seeds: rows drawn far from each other, rows drawn uniformly, or the centres themselves
+        (copied).
+    n_init : int or "auto"
+        Runs from different seeds, of which the one with the least inertia is kept. "auto" is 10
+        for random seeds, else 1; from given centres there is one run.
+    max_iter : int
+        Most iterations of a run.
+    tol : float
+        A run ends where the centres' squared steps sum to at most tol times the mean variance of
+        the columns, or where no row changes its cluster.
+    random_state : int, numpy Generator or RandomState, optional
+        Seed of the draws.
+    n_jobs : int, optional
+        Threads: None is HMLC_NUM_THREADS or all processors, -1 all.
+    verbose : int or bool
+        Print the cost of each iteration.
+
+    Attributes
+    ----------
+    cluster_centers_ : array of shape (n_clusters, n_features)
+        Centres in the columns' units; float32 for float32 rows, else float64.
+    labels_ : int32 array of shape (n_samples,)
+        Index of each row's nearest centre: `predict` of the same rows.
+    inertia_ : float
+        Sum of squared distances of rows from their centres, computed by differences.
+    n_iter_ : int
+        Iterations of the run kept.
+    cost_history_ : float64 array of shape (n_iter_,)
+        Sum of squares about the clusters' means after each iteration, to rounding of the total
+        sum of squares.
+    n_features_in_ : int
+        Number of columns.
+
+    Examples
+    --------
+    >>> from hmlc import KMeans
+    >>> model = KMeans(n_clusters=2, random_state=0).fit([[0.0], [1.0], [10.0], [11.0]])
+    >>> sorted(model.cluster_centers_.ravel().tolist())
+    [0.5, 10.5]
+    >>> model.inertia_
+    1.0
+    """
+
+    cluster_centers_: Array
+    labels_: Labels
+    inertia_: float
+    n_iter_: int
+    cost_history_: Double
+    _shift: Double
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 8,
+        init: Any = "k-means++",
+        n_init: Any = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: Any = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find the clusters of X's rows; `y` is not used.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is out of its range, X is not a finite real matrix, it has fewer rows
+            than there are clusters, or given centres do not fit it.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If max_iter ends the run kept, or fewer distinct clusters than n_clusters were found.
+        """
+        n_clusters = _validate.check_integer(self.n_clusters, "n_clusters")
+        max_iter = _validate.check_integer(self.max_iter, "max_iter")
+        tol = _validate.check_number(self.tol, "tol", low=0)
+        n_jobs = _validate.check_n_jobs(self.n_jobs)
+        rng = _validate.random_generator(self.random_state)
+        n_runs = self._check_runs()
+        matrix = _validate.check_matrix(X)
+        if len(matrix) < n_clusters:
+            raise ValueError(f"n_samples={len(matrix)} should be >= n_clusters={n_clusters}")
+        given = self._check_centres(matrix, n_clusters)
+
+        moments = column_moments(matrix, n_jobs)
+        rows = Rows(matrix, moments.mean, n_jobs)
+        offset = moments.mean - rows.shift
+        total = ordered_sum(moments.m2 + len(matrix) * offset**2)
+        scaled_tol = tol * ordered_sum(moments.variance) / matrix.shape[1]
+        report = reporter("KMeans", self.verbose)
+        best: Run | None = None
+        for _ in range(n_runs):
+            seeds = self._seeds(rows, n_clusters, rng) if given is None else given
+            run = lloyd(rows, seeds, total=total, max_iter=max_iter, tol=scaled_tol, report=report)
+            if best is None or run.inertia < best.inertia:
+                best = run
+        assert best is not None
+        _warn_of(best, n_clusters, max_iter)
+        self._shift = moments.mean
+        self.cluster_centers_ = best.centres
+        self.labels_ = best.labels
+        self.inertia_ = best.inertia
+        self.cost_history_ = best.cost_history
+        self.n_iter_ = len(best.cost_history)
+        self.n_features_in_ = matrix.shape[1]
+        return self
+
+    def _check_runs(self) -> int:
+        """Return how many runs `init` and `n_init` ask for."""
+        is_array = not isinstance(self.init, str)
+        if not is_array:
+            _validate.check_choice(self.init, "init", ("k-means++", "random"))
+        if isinstance(self.n_init, str):
+            _validate.check_choice(self.n_init, "n_init", ("auto",))
+            return RANDOM_RUNS if not is_array and self.init == "random" else 1
+        runs = _validate.check_integer(self.n_init, "n_init")
+        return 1 if is_array else runs
+
+    def _check_centres(self, matrix: Array, n_clusters: int) -> Array | None:
+        """Return a copy of the given centres in the rows' float type; None where none are."""
+        if isinstance(self.init, str):
+            return None
+        centres = _validate.check_matrix(self.init, "init")
+        expected = (n_clusters, matrix.shape[1])
+        if centres.shape != expected:
+            raise ValueError(
+                f"init must be of shape (n_clusters, n_features) = {expected}; got {centres.shape}"
+            )
+        with np.errstate(over="ignore"):
+            centres = centres.astype(_validate.compute_dtype(matrix))
+        _validate.check_finite(centres, "init")
+        return centres
+
+    def _seeds(self, rows: Rows, n_clusters: int, rng: np.random.Generator) -> Array:
+        draw = plus_plus_seeds if self.init == "k-means++" else random_seeds
+        return draw(rows, n_clusters, rng)
+
+    def _rows(self, X: Any) -> tuple[Rows, Array]:
+        """Return checked rows, and the centres in their float type."""
+        matrix = self._check_rows(X)
+        rows = Rows(matrix, self._shift, _validate.check_n_jobs(self.n_jobs))
+        return rows, self.cluster_centers_.astype(rows.dtype)
+
+    def predict(self, X: Any) -> Labels:
+        """Return the index of each row's nearest centre, int32 of shape (n_samples,)."""
+        rows, centres = self._rows(X)
+        labels = np.empty(len(rows.matrix), np.int32)
+        rows.assign(centres, labels)
+        return labels
+
+    def transform(self, X: Any) -> Array:
+        """Return the distances of rows from all centres, of shape (n_samples, n_clusters)."""
+        rows, centres = self._rows(X)
+        out = np.empty((len(rows.matrix), len(centres)), rows.dtype)
+        distances = kernels().k_means.distances
+        _passes.map_rows(
+            rows.matrix,
+            rows.dtype,
+            lambda part, first, last: distances(part, centres, out[first:last]),
+            n_jobs=rows.n_jobs,
+            flops_per_row=3 * centres.size,
+        )
+        return out
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return minus the sum of squared distances of rows from their nearest centres."""
+        rows, centres = self._rows(X)
+        labels = np.empty(len(rows.matrix), np.int32)
+        rows.assign(centres, labels)
+        return -rows.inertia(centres, labels)[0]
+
+    def fit_predict(self, X: Any, y: Any = None) -> Labels:
+        """Return `fit(X).labels_`."""
+        return self.fit(X).labels_
+
+    def fit_transform(self, X: Any, y: Any = None) -> Array:
+        """Return `fit(X).transform(X)`."""
+        return self.fit(X).transform(X)
+
+
+def _warn_of(run: Run, n_clusters: int, max_iter: int) -> None:
+    found = len(np.unique(run.labels))
+    if found < n_clusters:
+        warnings.warn(
+            f"KMeans found {found} distinct clusters, fewer than n_clusters={n_clusters}: "
+            "possibly there are duplicate rows in X.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    if not run.converged:
+        warnings.warn(
+            f"KMeans reached max_iter={max_iter} before its centres settled; "
+            "consider a larger max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

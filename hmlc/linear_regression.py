@@ -1,0 +1,339 @@
+"""Linear regression: least squares with an L2 penalty, from one pass over the rows."""
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc import _linalg, _optimize, _passes, _validate
+from hmlc._backend import kernels
+from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._scatter import Scatter, column_scatter
+from hmlc.features import FeatureMap, column_moments
+
+Array = NDArray[Any]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The cost of d standardised columns' coefficients theta, for t targets less their means.
+
+    J = sum over targets of theta . A theta / 2 - b . theta + (variance + offset^2) / 2, where A is
+    the columns' correlation with the penalty on its diagonal, and offset what an intercept misses
+    the target's mean by. Without an intercept nothing is centred, and the unit of a column is the
+    root of its mean square.
+    """
+
+    A: Matrix  # (d, d); 0 in the rows of constant columns
+    B: Matrix  # (t, d)
+    location: Matrix  # (d,)
+    scale: Matrix  # (d,); 1 for constant columns
+    target_location: Matrix  # (t,)
+    target_variance: float  # summed over targets
+
+    @classmethod
+    def of(cls, scatter: Scatter, d: int, model: "LinearRegression") -> "_Problem":
+        n, S, mean = float(scatter.count[0]), scatter.S / scatter.count[0], scatter.mean
+        if not model.fit_intercept:
+            S, mean = S + np.multiply.outer(mean, mean), np.zeros_like(mean)
+        variance = S.diagonal()[:d]
+        scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+        penalty = np.full(d, model.l2 / n) / (1.0 if model.normalize else scale**2)
+        return cls(
+            A=S[:d, :d] / scale / scale[:, None] + np.diag(penalty),
+            B=S[d:, :d] / scale,
+            location=mean[:d],
+            scale=scale,
+            target_location=mean[d:],
+            target_variance=math.fsum(S.diagonal()[d:]),
+        )
+
+    def cost(self, A: Matrix, B: Matrix, theta: Matrix) -> tuple[float, Matrix]:
+        """Return J and its gradient, for A and B perhaps in other units."""
+        gradient = np.empty_like(B)
+        change = kernels().linalg.quadratic(A, B, theta, gradient)
+        # At a perfect fit rounding may leave less than nothing.
+        return max(self.target_variance / 2 + change, 0.0), gradient
+
+    def solution(self, theta: Matrix, offset: Matrix, costs: Matrix) -> "_Solution":
+        coef = theta / self.scale
+        shift = _linalg.product(coef, self.location[None, :])[:, 0]
+        return _Solution(coef, self.target_location + offset - shift, costs)
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """Coefficients (t, d) and intercepts (t,) in own units; the cost before and after each step."""
+
+    coef: Matrix
+    intercept: Matrix
+    costs: Matrix
+
+
+def _pivot_tolerance(dtype: np.dtype[Any], d: int) -> float:
+    """Return the part of a column's variance below which what others leave of it is rounding.
+
+    Products are summed over 256 rows in `dtype`, whose rounding errors grow as the root of their
+    number; the factor of the d x d matrix adds d roundings in float64.
+    """
+    return 16 * float(np.finfo(dtype).eps) + _linalg.default_tolerance(d)
+
+
+def _solve(problem: _Problem, tolerance: float) -> _Solution:
+    """Solve A theta = b; where that determines no single theta, take the smallest."""
+    A, B = problem.A, problem.B
+    is_constant = A.diagonal() == 0
+    theta = _linalg.solve_positive(A + np.diag(1.0 * is_constant), B, tolerance)
+    if theta is None:
+        theta = _linalg.solve_semidefinite(A, B, tolerance)
+    cost, _ = problem.cost(A, B, theta)
+    return problem.solution(theta, np.zeros(len(B)), np.array([cost]))
+
+
+def _safe_rate(A: Matrix) -> float:
+    """Return 1 / (largest absolute row sum of A) <= 1 / (its largest eigenvalue)."""
+    bound = float(_linalg.product(np.abs(A), np.ones((1, len(A)))).max())
+    return 1.0 / bound if bound > 0 else 1.0
+
+
+def _descend(problem: _Problem, model: "LinearRegression") -> _Solution:
+    """Step from 0 against the gradient in (intercept, theta), columns centred.
+
+    Where model.normalize is off, theta is in the columns' own units. The intercept is the first
+    parameter; its column is 1, which is orthogonal to the others, and it has no penalty.
+    """
+    d, t = len(problem.scale), len(problem.B)
+    units = np.ones(d) if model.normalize else problem.scale
+    A, B, start = np.zeros((d + 1, d + 1)), np.zeros((t, d + 1)), np.zeros((t, d + 1))
+    A[0, 0] = float(model.fit_intercept)
+    A[1:, 1:] = problem.A * units * units[:, None]
+    B[:, 1:] = problem.B * units
+    start[:, 0] = -problem.target_location
+
+    def objective(parameters: Matrix) -> tuple[float, Matrix]:
+        return problem.cost(A, B, parameters)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        minimum = _optimize.gradient_descent(
+            objective,
+            start,
+            learning_rate=model.learning_rate or _safe_rate(A),
+            max_iter=model.max_iter,
+            tol=model.tol,
+            report=_optimize.reporter(type(model).__name__, model.verbose),
+        )
+    if not minimum.converged:
+        warnings.warn(
+            f"gradient descent did not settle to tol={model.tol:g} in max_iter={model.max_iter} "
+            "steps; raise one of them or learning_rate, or set normalize=True",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    theta = minimum.parameters[:, 1:] * units
+    return problem.solution(theta, minimum.parameters[:, 0], minimum.cost_history)
+
+
+class LinearRegression(Estimator):
+    """Least squares with an L2 penalty: one pass over the rows, then small dense algebra.
+
+    The cost is J = (1 / 2m) (sum of squared residuals + l2 |theta|^2), over m rows; the intercept
+    is not in theta. The pass leaves the columns' means and products of deviations, from which
+    either solver works: its cost does not depend on the number of rows again.
+
+    Parameters
+    ----------
+    solver : {"normal_equation", "gradient_descent"}
+        The normal equation is solved by Cholesky, in standard units. Where it is singular or
+        nearly so (fewer rows than columns, columns that depend on others) the solution whose
+        coefficients are smallest in standard units is returned: equal columns share, constant
+        ones get 0. Gradient descent steps through the same equation.
+    l2 : float
+        Weight of the penalty, >= 0, in the units of the sum of squared residuals: with
+        ``normalize=False`` it is the ``alpha`` of ridge regression elsewhere.
+    normalize : bool
+        Whether theta belongs to standardised columns (mean 0, deviation 1), for the penalty and
+        for gradient descent's path; `coef_` is in the columns' own units either way. Also whether
+        polynomials and sinusoids are made of standardised columns.
+    polynomial_degree : int
+        Products of up to this many columns are added as columns; 1 adds none.
+    sinusoid_degree : int
+        sin(k x) is added for k up to this; 0 adds none.
+    fit_intercept : bool
+        Whether there is a constant term. Without one columns are scaled, but not centred.
+    learning_rate : float, optional
+        Gradient descent's step. None is the inverse of a bound on the largest eigenvalue of the
+        cost's second derivatives (their largest absolute row sum), with which it cannot diverge.
+    max_iter : int
+        Most steps of gradient descent.
+    tol : float
+        Gradient descent ends when a step changes the cost by no more than this part of it.
+    n_jobs : int, optional
+        Threads: None is HMLC_NUM_THREADS or all processors, -1 all.
+    verbose : bool or int
+        Whether gradient descent prints a line for each step.
+
+    Attributes
+    ----------
+    coef_ : float64 array of shape (n_columns,), or (n_targets, n_columns) for a y of two dimensions
+        In targets' units per column unit; n_columns is that of X where no columns are added.
+    intercept_ : float, or float64 array of shape (n_targets,)
+        The constant term; 0 without one.
+    n_iter_ : int
+        Steps taken; 0 for the normal equation.
+    cost_history_ : float64 array of shape (n_iter_ + 1,)
+        J before the first step and after each (of the solution alone for the normal equation),
+        summed over targets.
+    n_features_in_ : int
+        Number of columns of X.
+
+    Notes
+    -----
+    Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2nd ed. (2009), eq. 3.6
+    and 3.44; the smallest solution by a pivoted Cholesky factor. Products of deviations square the
+    condition number: columns that are dependent to about 7 digits in float64 (3 in float32) in
+    standard units are taken for dependent.
+
+    Examples
+    --------
+    >>> from hmlc import LinearRegression
+    >>> X = [[1.0], [2.0], [3.0], [4.0]]
+    >>> model = LinearRegression().fit(X, [3.0, 5.0, 7.0, 9.0])
+    >>> print(model.coef_.round(6), round(model.intercept_, 6), model.predict([[10.0]]).round(6))
+    [2.] 1.0 [21.]
+    """
+
+    coef_: Matrix
+    intercept_: Any
+    n_iter_: int
+    cost_history_: Matrix
+
+    def __init__(
+        self,
+        *,
+        solver: str = "normal_equation",
+        l2: float = 0.0,
+        normalize: bool = True,
+        polynomial_degree: int = 1,
+        sinusoid_degree: int = 0,
+        fit_intercept: bool = True,
+        learning_rate: float | None = None,
+        max_iter: int = 10_000,
+        tol: float = 1e-10,
+        n_jobs: int | None = None,
+        verbose: bool | int = 0,
+    ) -> None:
+        self.solver = solver
+        self.l2 = l2
+        self.normalize = normalize
+        self.polynomial_degree = polynomial_degree
+        self.sinusoid_degree = sinusoid_degree
+        self.fit_intercept = fit_intercept
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _check_parameters(self) -> None:
+        _validate.check_choice(self.solver, "solver", ("normal_equation", "gradient_descent"))
+        _validate.check_number(self.l2, "l2", low=0)
+        _validate.check_bool(self.normalize, "normalize")
+        _validate.check_bool(self.fit_intercept, "fit_intercept")
+        if self.learning_rate is not None:
+            _validate.check_number(self.learning_rate, "learning_rate", low=0, open_low=True)
+        _validate.check_integer(self.max_iter, "max_iter")
+        _validate.check_number(self.tol, "tol", low=0)
+        _validate.check_n_jobs(self.n_jobs)
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Learn `coef_` and `intercept_` from rows X and their targets y.
+
+        Parameters
+        ----------
+        X : array of shape (n, n_features)
+            Any real dtype and layout. Sums are float32 within blocks of 256 rows where X and y
+            are float32, else float64.
+        y : array of shape (n,) or (n, n_targets)
+            Targets.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, X or y is not as described, or gradient descent diverges.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If gradient descent reaches `max_iter` steps first.
+        """
+        self._check_parameters()
+        features = FeatureMap(
+            polynomial_degree=self.polynomial_degree,
+            sinusoid_degree=self.sinusoid_degree,
+            normalize=self.normalize,
+        )
+        matrix = _validate.check_matrix(X)
+        target = _validate.check_target(y, len(matrix))
+        columns = features.fit(matrix, self.n_jobs)
+        d = columns.shape[1]
+        scatter = column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs)
+        problem = _Problem.of(scatter, d, self)
+        if self.solver == "normal_equation":
+            dtype = _validate.compute_dtype(columns, target)
+            solution = _solve(problem, _pivot_tolerance(dtype, d))
+        else:
+            solution = _descend(problem, self)
+        self.coef_ = solution.coef if target.ndim == 2 else solution.coef[0]
+        self.intercept_ = solution.intercept if target.ndim == 2 else float(solution.intercept[0])
+        self.cost_history_ = solution.costs
+        self.n_iter_ = len(solution.costs) - 1
+        self._features = features
+        self.n_features_in_ = matrix.shape[1]
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the predicted targets, (n,) or (n, n_targets); float32 for float32 X.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            If X is not a finite real matrix with `n_features_in_` columns.
+        """
+        matrix = self._check_rows(X)
+        columns = self._features.transform(matrix)
+        dtype = _validate.compute_dtype(columns)
+        W = np.atleast_2d(self.coef_).astype(dtype)
+        b = np.atleast_1d(self.intercept_).astype(dtype)
+        out = np.empty((len(columns), len(W)), dtype)
+        affine = kernels().linalg.affine
+        _passes.map_rows(
+            columns,
+            dtype,
+            lambda rows, first, last: affine(rows, W, b, out[first:last]),
+            n_jobs=_validate.check_n_jobs(self.n_jobs),
+            flops_per_row=2 * W.size,
+        )
+        return out if self.coef_.ndim == 2 else out[:, 0]
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return R^2 = 1 - (sum of squared residuals) / (sum of squares about the mean).
+
+        It is averaged over targets; of a constant target 1 where predicted exactly, else 0.
+        """
+        prediction = self.predict(X)
+        target = _validate.check_target(y, len(prediction))
+        if target.shape != prediction.shape:
+            raise ValueError(f"y has shape {target.shape}, predictions {prediction.shape}")
+        Y = target.reshape(len(target), -1).astype(np.float64)
+        about_mean = column_moments(Y).m2
+        moments = column_moments(Y - prediction.reshape(Y.shape))
+        residual = moments.m2 + moments.count[0] * moments.mean**2
+        ratio = np.where(residual > 0, 1.0, 0.0)
+        np.divide(residual, about_mean, out=ratio, where=about_mean > 0)
+        return 1.0 - math.fsum(ratio) / len(ratio)

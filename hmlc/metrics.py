@@ -1,0 +1,194 @@
+"""How good predictions are, and the split of rows into those to fit and those to judge by."""
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc import _validate
+
+Array = NDArray[Any]
+
+
+def train_test_split(*arrays: Any, test_size: float = 0.2, random_state: Any = None) -> list[Array]:
+    """Split arrays of one length, the same rows of each, into two parts at random.
+
+    Parameters
+    ----------
+    *arrays : array-likes of shape (n_rows, ...)
+    test_size : float or int
+        The share of rows in the second part, between 0 and 1, rounded up; or their number.
+    random_state : None, int or Generator
+        Seed of the shuffle.
+
+    Returns
+    -------
+    list of arrays
+        First and second part of each array in turn: X_train, X_test, y_train, y_test.
+
+    Raises
+    ------
+    ValueError
+        If no array is given, their lengths differ, or a part would be empty.
+
+    Examples
+    --------
+    >>> from hmlc.metrics import train_test_split
+    >>> train, test = train_test_split([10, 20, 30, 40, 50], test_size=0.4, random_state=0)
+    >>> len(train), len(test)
+    (3, 2)
+    """
+    if not arrays:
+        raise ValueError("train_test_split needs at least one array; got none")
+    given = [np.asarray(array) for array in arrays]
+    n_rows = len(given[0]) if given[0].ndim else 0
+    for index, array in enumerate(given):
+        _validate.check_same_length(array, n_rows, f"array {index}")
+    n_test = _test_rows(test_size, n_rows)
+    order = _validate.random_generator(random_state).permutation(n_rows)
+    return [part for array in given for part in (array[order[n_test:]], array[order[:n_test]])]
+
+
+def _test_rows(test_size: Any, n_rows: int) -> int:
+    is_count = isinstance(test_size, numbers.Integral)
+    size = _validate.check_number(test_size, "test_size", low=0, open_low=True)
+    n_test = int(size) if is_count else math.ceil(size * n_rows)
+    if (not is_count and size >= 1) or not 0 < n_test < n_rows:
+        raise ValueError(
+            "test_size must be between 0 and 1, or a number of rows, and leave a row in each part; "
+            f"got {test_size!r} of {n_rows} rows"
+        )
+    return n_test
+
+
+def _labels(y_true: Any, y_predicted: Any) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+    """Return the sorted distinct labels of both, and for every row the indices of its two."""
+    true, predicted = np.asarray(y_true), np.asarray(y_predicted)
+    n_rows = true.size
+    if n_rows == 0:
+        raise ValueError("y_true is empty: at least one label is required")
+    true_classes, true_codes = _validate.check_labels(true, n_rows, "y_true")
+    predicted_classes, predicted_codes = _validate.check_labels(predicted, n_rows, "y_predicted")
+    if (true.dtype.kind in "US") != (predicted.dtype.kind in "US") and "O" not in (
+        true.dtype.kind,
+        predicted.dtype.kind,
+    ):
+        raise TypeError(
+            f"y_true and y_predicted must hold labels of one kind; got dtypes {true.dtype} and "
+            f"{predicted.dtype}"
+        )
+    classes = np.unique(np.concatenate([true_classes, predicted_classes]))
+    return (
+        classes,
+        np.searchsorted(classes, true_classes)[true_codes],
+        np.searchsorted(classes, predicted_classes)[predicted_codes],
+    )
+
+
+def accuracy(y_true: Any, y_predicted: Any) -> float:
+    """Return the share of labels that were predicted right.
+
+    Examples
+    --------
+    >>> from hmlc.metrics import accuracy
+    >>> accuracy(["a", "b", "b", "a"], ["a", "b", "a", "a"])
+    0.75
+    """
+    _, true, predicted = _labels(y_true, y_predicted)
+    return int(np.count_nonzero(true == predicted)) / len(true)
+
+
+def confusion_matrix(y_true: Any, y_predicted: Any) -> NDArray[np.int64]:
+    """Count how often each label was taken for each.
+
+    Returns
+    -------
+    int64 array of shape (n_labels, n_labels)
+        Rows are the true labels, columns the predicted ones, sorted; all that occur in either.
+
+    Examples
+    --------
+    >>> from hmlc.metrics import confusion_matrix
+    >>> confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1])
+    array([[1, 1],
+           [0, 2]])
+    """
+    classes, true, predicted = _labels(y_true, y_predicted)
+    n = len(classes)
+    counts = np.bincount(true * n + predicted, minlength=n * n)
+    return counts.reshape(n, n).astype(np.int64)
+
+
+def f1(y_true: Any, y_predicted: Any, *, positive: Any = 1) -> float:
+    """Return the harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
+
+    Parameters
+    ----------
+    y_true, y_predicted : array-likes of shape (n_rows,)
+        Labels.
+    positive : label
+        The label to find. 0 is returned where it is neither present nor predicted.
+
+    Examples
+    --------
+    >>> from hmlc.metrics import f1
+    >>> f1([1, 1, 0, 0], [1, 0, 1, 0])
+    0.5
+    """
+    classes, true, predicted = _labels(y_true, y_predicted)
+    is_true, is_predicted = (classes == positive)[true], (classes == positive)[predicted]
+    hits = int(np.count_nonzero(is_true & is_predicted))
+    named = int(np.count_nonzero(is_true)) + int(np.count_nonzero(is_predicted))
+    return 2 * hits / named if named else 0.0
+
+
+def mean_squared_error(y_true: Any, y_predicted: Any) -> float:
+    """Return the mean of squared differences, over all rows and targets, in y's units squared.
+
+    Examples
+    --------
+    >>> from hmlc.metrics import mean_squared_error
+    >>> mean_squared_error([1.0, 2.0], [1.0, 4.0])
+    2.0
+    """
+    true, predicted = _targets(y_true, y_predicted)
+    return float(np.mean((true - predicted) ** 2))
+
+
+def r2(y_true: Any, y_predicted: Any) -> float:
+    """Return the share of variance that is explained: 1 - sum (y - p)^2 / sum (y - mean)^2.
+
+    Of several targets it is the mean of theirs. Of a constant target it is 1 where the prediction
+    is exact, else 0.
+
+    Examples
+    --------
+    >>> from hmlc.metrics import r2
+    >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])
+    0.5
+    """
+    true, predicted = _targets(y_true, y_predicted)
+    residual = np.sum((true - predicted) ** 2, axis=0)
+    total = np.sum((true - true.mean(axis=0)) ** 2, axis=0)
+    varies = total > 0
+    share = np.where(residual == 0, 1.0, 0.0)
+    share[varies] = 1 - residual[varies] / total[varies]
+    return float(share.mean())
+
+
+def _targets(y_true: Any, y_predicted: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both as float64 of shape (n_rows, n_targets)."""
+    n_rows = np.asarray(y_true).shape[0] if np.ndim(y_true) else 0
+    true = _validate.check_target(y_true, n_rows, "y_true")
+    predicted = _validate.check_target(y_predicted, n_rows, "y_predicted")
+    if n_rows == 0:
+        raise ValueError("y_true is empty: at least one row is required")
+    true, predicted = (y.reshape(n_rows, -1).astype(np.float64) for y in (true, predicted))
+    if true.shape != predicted.shape:
+        raise ValueError(
+            f"y_true and y_predicted must have the same number of targets; got {true.shape[1]} and "
+            f"{predicted.shape[1]}"
+        )
+    return true, predicted

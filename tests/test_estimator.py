@@ -1,0 +1,127 @@
+"""What every estimator shares: parameters, printing, and what an unfitted or failed one does."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import hmlc
+from hmlc._estimator import Estimator
+
+ESTIMATORS = [
+    value
+    for value in vars(hmlc).values()
+    if isinstance(value, type) and issubclass(value, Estimator)
+]
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_init_is_inert_and_parameters_round_trip(kind):
+    estimator = kind()
+    params = estimator.get_params()
+    assert vars(estimator) == params
+    marks = {name: object() for name in params}
+    marked = kind(**marks)
+    assert all(marked.get_params()[name] is mark for name, mark in marks.items())
+    assert repr(estimator) == f"{kind.__name__}()"
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_an_unknown_parameter_changes_nothing(kind):
+    estimator = kind()
+    before = estimator.get_params()
+    with pytest.raises(ValueError, match="Invalid parameter 'nonsense'"):
+        estimator.set_params(n_jobs=2, nonsense=1)
+    assert estimator.get_params() == before
+
+
+def test_printing_shows_what_differs_from_the_defaults():
+    assert repr(hmlc.StandardScaler(n_jobs=2)) == "StandardScaler(n_jobs=2)"
+
+
+METHODS = ("predict", "predict_proba", "transform", "score_samples", "decision_function")
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_an_unfitted_estimator_says_so(kind):
+    methods = [name for name in METHODS if hasattr(kind, name)]
+    assert methods
+    for name in methods:
+        with pytest.raises(hmlc.NotFittedError, match="not fitted yet"):
+            getattr(kind(), name)([[1.0, 2.0]])
+
+
+def data(n=60):
+    X = np.random.default_rng(0).normal(size=(n, 3))
+    return X, (X[:, 0] > 0).astype(int)
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_a_failed_fit_leaves_the_estimator_as_it_was(kind):
+    X, y = data()
+    estimator = kind().fit(X, y)
+    before = pickle.dumps(estimator)
+    bad = X.copy()
+    bad[7, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        estimator.fit(bad, y)
+    assert pickle.dumps(estimator) == before
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_fit_returns_self_and_columns_are_counted(kind):
+    X, y = data()
+    estimator = kind()
+    assert estimator.fit(X, y) is estimator
+    assert estimator.n_features_in_ == 3
+    name = next(name for name in METHODS if hasattr(kind, name))
+    with pytest.raises(
+        ValueError, match=f"X has 2 features, but {kind.__name__} is expecting 3 features as input"
+    ):
+        getattr(estimator, name)(X[:, :2])
+
+
+LAYOUTS = {
+    "read-only": lambda X: _read_only(X),
+    "Fortran": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "reversed": lambda X: X[::-1][::-1],
+    "byte-swapped": lambda X: X.astype(X.dtype.newbyteorder()),
+    "object": lambda X: X.astype(object),
+    "list": lambda X: X.tolist(),
+}
+
+
+def _read_only(X):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_layout_leaves_no_trace(kind, layout):
+    X, y = data()
+    name = next(name for name in METHODS if hasattr(kind, name))
+    params = {"random_state": 3} if "random_state" in kind().get_params() else {}
+    expected = getattr(kind(**params).fit(X, y), name)(X)
+    again = getattr(kind(**params).fit(LAYOUTS[layout](X), y), name)(LAYOUTS[layout](X))
+    assert np.asarray(expected).tobytes() == np.asarray(again).tobytes()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_a_mapped_file_leaves_no_trace(kind, tmp_path):
+    X, y = data(600)
+    np.save(tmp_path / "rows.npy", X)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    name = next(name for name in METHODS if hasattr(kind, name))
+    params = {"random_state": 3} if "random_state" in kind().get_params() else {}
+    expected = getattr(kind(**params).fit(X, y), name)(X)
+    assert (
+        np.asarray(expected).tobytes()
+        == getattr(kind(**params).fit(mapped, y), name)(mapped).tobytes()
+    )

@@ -1,0 +1,160 @@
+"""The driver: how rows are cut, that threads leave no trace, that errors and Ctrl-C come out."""
+
+import itertools
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hmlc import _passes
+
+
+@given(st.integers(1, 10**7), st.integers(0, 10**9))
+def test_lanes_are_whole_blocks_that_cover_all_rows(n_rows, partial_bytes):
+    bounds = _passes.lane_bounds(n_rows, partial_bytes)
+    assert bounds[0] == 0
+    assert bounds[-1] == n_rows
+    assert all(a < b for a, b in itertools.pairwise(bounds))
+    assert all(start % _passes.BLOCK_ROWS == 0 for start in bounds[:-1])
+    assert len(bounds) - 1 <= _passes.MAX_LANES
+
+
+@pytest.mark.parametrize("n_rows", [1, 255, 256, 257, 100_003])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("source", [np.float32, np.uint8, ">f8"])
+def test_pieces_are_the_rows(n_rows, order, source, rng):
+    X = np.asarray(rng.integers(0, 200, (n_rows, 7)), source, order=order)
+    reader = _passes.RowReader(X, np.float32)
+    seen = [(rows.copy(), first, last) for rows, first, last in reader.pieces(0, n_rows)]
+    assert all(rows.flags.c_contiguous and rows.dtype == np.float32 for rows, _, _ in seen)
+    assert all((last - first) % 256 == 0 for _, first, last in seen[:-1])
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _, _ in seen]), X)
+
+
+def reduce_order(n_rows, n_jobs):
+    """Return the order in which partial sums are joined, as a nested string."""
+    result = _passes.reduce_rows(
+        np.zeros((n_rows, 1)),
+        np.float64,
+        lambda rows, first, last, partial: partial.append(f"{first}-{last}"),
+        list,
+        lambda left, right: left.append(f"({','.join(right)})"),
+        n_jobs=n_jobs,
+        flops_per_row=1e9,
+    )
+    return ",".join(result)
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3, 7])
+def test_reduction_tree_does_not_depend_on_threads(n_jobs):
+    for n_rows in (1, 300, 5_000, 100_000):
+        assert reduce_order(n_rows, n_jobs) == reduce_order(n_rows, 1)
+
+
+def test_tasks_run_once_each_and_on_several_threads():
+    threads = [None] * 200
+
+    def task(index):
+        assert threads[index] is None
+        threads[index] = threading.get_ident()
+        time.sleep(0.001)
+
+    _passes.run_tasks(task, 200, 3)
+    assert None not in threads
+    assert len(set(threads)) == 3
+
+
+def test_an_error_in_a_task_ends_the_pass_and_the_pool_survives():
+    ran = []
+
+    def task(index):
+        ran.append(index)
+        if index == 3:
+            raise RuntimeError("task 3")
+        time.sleep(0.002)
+
+    with pytest.raises(RuntimeError, match="task 3"):
+        _passes.run_tasks(task, 1000, 2)
+    assert len(ran) < 1000
+    counted = []
+    _passes.run_tasks(counted.append, 50, 2)
+    assert sorted(counted) == list(range(50))
+
+
+def test_nested_use_stays_on_the_callers_thread():
+    seen = []
+
+    def inner(_):
+        seen.append(threading.current_thread().name)
+
+    def outer(_):
+        _passes.run_tasks(inner, 4, 4)
+
+    _passes.run_tasks(outer, 6, 2)
+    assert len(seen) == 24
+
+
+def test_threads_follow_environment_and_thread(monkeypatch):
+    monkeypatch.setenv("HMLC_NUM_THREADS", "5")
+    assert _passes.n_threads() == 5
+    assert _passes.n_threads(2) == 2
+    assert _passes.n_threads(-1) == _passes.available_cpus()
+    monkeypatch.setenv("HMLC_NUM_THREADS", "nonsense")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert _passes.n_threads() == 1
+    monkeypatch.setenv("HMLC_NUM_THREADS", "5")
+    found = []
+    thread = threading.Thread(target=lambda: found.append(_passes.n_threads()))
+    thread.start()
+    thread.join()
+    assert found == [1]
+
+
+def _count_in_child(queue):
+    counted = []
+    _passes.run_tasks(counted.append, 20, 2)
+    queue.put(sorted(counted))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_makes_a_pool_of_its_own():
+    _passes.run_tasks(lambda index: None, 20, 2)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_count_in_child, args=(queue,))
+    child.start()
+    assert queue.get(timeout=20) == list(range(20))
+    child.join(20)
+    assert child.exitcode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_ends_a_pass_soon():
+    code = """
+        import time
+        from hmlc import _passes
+        print("ready", flush=True)
+        _passes.run_tasks(lambda index: time.sleep(0.01), 100_000, 2)
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(0.2)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=20)
+    assert "KeyboardInterrupt" in errors
+    assert child.returncode != 0

@@ -1,0 +1,188 @@
+"""Means and cross-products against exact rationals; how the work is cut leaves no trace."""
+
+import itertools
+import os
+import subprocess
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hmlc
+from hmlc import _scatter
+from hmlc._backend import kernels
+from hmlc._scatter import column_scatter, stripe_bounds
+
+
+def exact_scatter(Z):
+    rows = [[Fraction(float(value)) for value in row] for row in Z]
+    mean = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    deviations = [[x - m for x, m in zip(row, mean, strict=True)] for row in rows]
+    m = len(mean)
+    S = [[sum(row[i] * row[j] for row in deviations) for j in range(m)] for i in range(m)]
+    return np.array(mean, np.float64), np.array(S, np.float64)
+
+
+@pytest.mark.parametrize(("n", "d", "t"), [(1, 1, 0), (5, 3, 1), (300, 4, 2), (270, 9, 0)])
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_scatter_matches_exact_rationals(n, d, t, offset, dtype, rng, backend):
+    Z = (rng.normal(size=(n, d + t)) + offset).astype(dtype)
+    scatter = column_scatter(Z[:, :d], Z[:, d:] if t else None)
+    mean, S = exact_scatter(Z)
+    # A float32 block sums 256 products of order 1, from a shift near the mean.
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    assert scatter.count[0] == n
+    np.testing.assert_allclose(scatter.mean, mean, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(scatter.S, S, rtol=0, atol=tolerance * n)
+
+
+@pytest.mark.parametrize(("d", "t"), [(17, 1), (15, 2), (33, 20), (70, 0), (16, 16), (129, 3)])
+def test_scatter_at_every_width(d, t, dtype, rng):
+    Z = rng.normal(size=(777, d + t)).astype(dtype)
+    scatter = column_scatter(Z[:, :d], Z[:, d:])
+    E = Z.astype(np.float64) - Z.mean(axis=0, dtype=np.float64)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    np.testing.assert_allclose(scatter.S, E.T @ E, rtol=0, atol=tolerance * len(Z))
+    np.testing.assert_array_equal(scatter.S, scatter.S.T)
+
+
+def test_constant_and_equal_columns_are_exact(dtype, rng, backend):
+    x = rng.normal(size=(1000, 1)).astype(dtype)
+    constant = np.full_like(x, 0.1)
+    S = column_scatter(np.hstack([x, constant, x])).S
+    np.testing.assert_array_equal(S[1], 0)
+    assert S[0, 0] == S[0, 2] == S[2, 2]
+
+
+@given(
+    st.integers(1, 600),
+    st.integers(1, 30),
+    st.integers(0, 20),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_twins_agree(n, d, t, dtype, seed):
+    rng = np.random.default_rng(seed)
+    m = d + t
+    X, Y = rng.normal(3, 2, (n, d)).astype(dtype), rng.normal(size=(n, t)).astype(dtype)
+    start = 16 * int(rng.integers(0, m // 16 + 1))
+    results = []
+    for name in ("c", "numpy", "python"):
+        with hmlc.use_backend(name):
+            count, mean, S = np.zeros(1), np.zeros(m), np.zeros((m, m))
+            for first, last in ((0, min(n, 256)), (256, n)):
+                rows = X[first:last], Y[first:last]
+                kernels().scatter.update(*rows, count, mean, S, start, m)
+            results.append((count, mean, np.triu(S)))
+    tolerance = 2e-5 if dtype == np.float32 else 1e-12
+    for other in results[1:]:
+        for left, right in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance * 4 * n)
+
+
+def test_stripes_and_calls_leave_no_trace(dtype, rng):
+    X, Y = rng.normal(size=(900, 70)).astype(dtype), rng.normal(size=(900, 3)).astype(dtype)
+    update = kernels().scatter.update
+    answers = []
+    for columns, rows in (([0, 73], [0, 900]), ([0, 48, 64, 73], [0, 256, 768, 900])):
+        S = np.zeros((73, 73))
+        for start, stop in itertools.pairwise(columns):
+            count, mean = np.zeros(1), np.zeros(73)
+            for first, last in itertools.pairwise(rows):
+                update(X[first:last], Y[first:last], count, mean, S, start, stop)
+        answers.append((np.triu(S).tobytes(), mean.tobytes(), count.tobytes()))
+    assert answers[0] == answers[1]
+
+
+def test_stripes_cover_the_columns():
+    for m in (1, 16, 200, 201, 785, 3000):
+        bounds = stripe_bounds(m)
+        assert bounds[0] == 0
+        assert bounds[-1] == m
+        assert all(left < right for left, right in itertools.pairwise(bounds))
+        assert all(start % 16 == 0 for start in bounds[:-1])
+
+
+def test_lanes_and_stripes_agree(monkeypatch, dtype, rng, backend):
+    X = rng.normal(2, 1, (1200, 40)).astype(dtype)
+    by_rows = column_scatter(X)
+    monkeypatch.setattr(_scatter, "STRIPED_BYTES", 0)
+    monkeypatch.setattr(_scatter, "STRIPE_COLUMNS", 15)
+    by_columns = column_scatter(X)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    assert by_columns.count[0] == 1200
+    np.testing.assert_allclose(by_columns.mean, by_rows.mean, rtol=tolerance)
+    np.testing.assert_allclose(by_columns.S, by_rows.S, rtol=0, atol=tolerance * 1200)
+
+
+@pytest.mark.parametrize("is_striped", [False, True])
+@pytest.mark.parametrize("n_jobs", [2, 3, 7])
+def test_threads_leave_no_trace(n_jobs, is_striped, dtype, rng, monkeypatch):
+    if is_striped:
+        monkeypatch.setattr(_scatter, "STRIPED_BYTES", 0)
+        monkeypatch.setattr(_scatter, "STRIPE_COLUMNS", 30)
+    X, Y = rng.normal(size=(20_000, 60)).astype(dtype), rng.normal(size=(20_000, 1)).astype(dtype)
+    one, many = column_scatter(X, Y, 1), column_scatter(X, Y, n_jobs)
+    assert one.mean.tobytes() == many.mean.tobytes()
+    assert one.S.tobytes() == many.S.tobytes()
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda X: np.asfortranarray(X),
+        lambda X: np.repeat(X, 2, axis=0)[::2],
+        lambda X: X.astype(X.dtype.newbyteorder()),
+        lambda X: X[::-1][::-1],
+    ],
+)
+def test_layout_leaves_no_trace(layout, dtype, rng):
+    X, Y = rng.normal(size=(3000, 37)).astype(dtype), rng.normal(size=(3000, 2)).astype(dtype)
+    expected, scatter = column_scatter(X, Y), column_scatter(layout(X), layout(Y))
+    assert expected.mean.tobytes() == scatter.mean.tobytes()
+    assert expected.S.tobytes() == scatter.S.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "start", "stop"),
+    [(4, 5, 0, 5), (3, 4, 0, 4), (3, 5, 1, 5), (3, 5, 0, 6), (3, 5, 16, 5)],
+)
+def test_sizes_are_checked(rows, size, start, stop):
+    X, Y = np.ones((3, 4)), np.ones((rows, 1))
+    with hmlc.use_backend("c"), pytest.raises(ValueError, match="update"):
+        kernels().scatter.update(
+            X, Y, np.zeros(1), np.zeros(size), np.zeros((size, size)), start, stop
+        )
+
+
+BYTES = """
+import hashlib, numpy as np
+from hmlc._scatter import column_scatter
+rng, digest = np.random.default_rng(5), hashlib.sha256()
+for dtype in (np.float32, np.float64):
+    for n, d, t in ((5, 3, 1), (999, 20, 1), (600, 65, 0), (700, 30, 19)):
+        X, Y = (rng.normal(1, 2, (n, k)).astype(dtype) for k in (d, t))
+        scatter = column_scatter(X, Y)
+        digest.update(scatter.S.tobytes() + scatter.mean.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_vector_width_leaves_no_trace():
+    answers = {}
+    for isa in ("avx2", "avx512"):
+        run = subprocess.run(
+            [sys.executable, "-c", BYTES],
+            env={**os.environ, "HMLC_ISA": isa, "HMLC_BACKEND": "c"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "HMLC_ISA names" in run.stderr:
+            pytest.skip(f"this processor or build has no {isa}")
+        assert run.returncode == 0, run.stderr
+        answers[isa] = run.stdout
+    assert answers["avx2"] == answers["avx512"]
