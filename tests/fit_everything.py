@@ -27,12 +27,16 @@ ESTIMATORS = {
     "k-means, many": hmlc.KMeans(n_clusters=40, random_state=1, max_iter=5),
     "diagonal Gaussian": hmlc.GaussianAnomalyDetector(),
     "full Gaussian": hmlc.GaussianAnomalyDetector(covariance="full"),
-    "perceptron, Adam": hmlc.MLPClassifier((20, 9), max_iter=3, random_state=1),
+    "perceptron, Adam": hmlc.MLPClassifier(hidden_layer_sizes=(20, 9), max_iter=3, random_state=1),
     "perceptron, full batch": hmlc.MLPClassifier(
-        (20,), solver="gradient_descent", activation="sigmoid", max_iter=5, random_state=1
+        hidden_layer_sizes=(20,),
+        solver="gradient_descent",
+        activation="sigmoid",
+        max_iter=5,
+        random_state=1,
     ),
     "perceptron, L-BFGS": hmlc.MLPRegressor(
-        (10,), solver="lbfgs", activation="tanh", max_iter=10, random_state=1
+        hidden_layer_sizes=(10,), solver="lbfgs", activation="tanh", max_iter=10, random_state=1
     ),
 }
 METHODS = ("transform", "predict", "predict_proba", "score_samples")
