@@ -181,7 +181,7 @@ def _count_labels(labels: Array) -> tuple[Array, NDArray[np.intp]]:
 
 def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
     """Return labels, 1 or True for an anomaly and else 0 or False, as a vector of bytes."""
-    array = as_real(labels, name)
+    array = _as_real(labels, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or len(array) == 0:
@@ -196,7 +196,7 @@ def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
 
 def check_scores(scores: Any, n_rows: int) -> Array:
     """Return n_rows scores as a contiguous float vector without NaN and +infinity."""
-    array = as_real(scores, "scores")
+    array = _as_real(scores, "scores")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
