@@ -74,8 +74,17 @@ def _first_bad_row(matrix: Array, start: int) -> int:
     raise ValueError("Input holds a number too large for float32")
 
 
-def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int = 1) -> Array:
+def check_matrix(
+    X: Any,
+    name: str = "X",
+    *,
+    min_rows: int = 1,
+    min_columns: int = 1,
+    look_for_nan: bool = True,
+) -> Array:
     """Return X as a finite real matrix of any dtype and layout, without a copy where it is one.
+
+    With `look_for_nan` off the values are not looked at: for a caller whose own pass shows them.
 
     Raises
     ------
@@ -98,7 +107,8 @@ def check_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int
                 f"Found array with {array.shape[axis]} {unit}(s) (shape={array.shape}) "
                 f"while a minimum of {minimum} is required."
             )
-    check_finite(array, name)
+    if look_for_nan:
+        check_finite(array, name)
     return array
 
 

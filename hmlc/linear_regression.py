@@ -274,7 +274,7 @@ class LinearRegression(Estimator):
             sinusoid_degree=self.sinusoid_degree,
             normalize=self.normalize,
         )
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.check_matrix(X, look_for_nan=not features.is_identity)
         target = _validate.check_target(y, len(matrix))
         columns = features.fit(matrix, self.n_jobs)
         d = columns.shape[1]
