@@ -26,8 +26,9 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    plots.regression_line(model, train_X, train_y, test=(test_X, test_y), ax=left)
-    left.set(xlabel=x_name, ylabel=y_name)
+    plots.regression_line(model, train_X, train_y, feature_name=x_name, target_name=y_name, ax=left)
+    left.plot(test_X, test_y, "x", color="black", alpha=0.6, label="held out")
+    left.legend()
     plots.cost_history(model, ax=right)
     figure.savefig(out / "univariate_linear_regression.png", dpi=120)
     return {"held-out R2": model.score(test_X, test_y)}

@@ -274,7 +274,8 @@ class LinearRegression(Estimator):
             sinusoid_degree=self.sinusoid_degree,
             normalize=self.normalize,
         )
-        matrix = _validate.check_matrix(X)
+        check = _validate.as_matrix if features.is_identity else _validate.check_matrix
+        matrix = check(X)
         target = _validate.check_target(y, len(matrix))
         columns = features.fit(matrix, self.n_jobs)
         d = columns.shape[1]

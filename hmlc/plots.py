@@ -5,7 +5,7 @@ Axes.
 """
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -28,6 +28,7 @@ from hmlc._plot_style import (
     entitle,
     new_axes,
 )
+from hmlc._speed_chart import speed_chart
 
 __all__ = [
     "clusters",
@@ -35,6 +36,7 @@ __all__ = [
     "decision_regions",
     "density_contours",
     "image_grid",
+    "image_report",
     "regression_line",
     "regression_surface",
     "save",
@@ -355,40 +357,28 @@ def threshold_curve(selection: Any, ax: Axes = None) -> Axes:
     return dress(ax, "Choice of the threshold", "threshold", "share")
 
 
-def speed_chart(timings: Iterable[Any], ax: Axes = None) -> Axes:
-    """Draw how many times faster each compiled kernel is than its twins.
+def image_report(model: Any, weights: Any, X: Any, y: Any, shape: tuple[int, int]) -> Any:
+    """Return a figure of what a classifier of images learned, and how it does on others.
 
     Parameters
     ----------
-    timings : iterable
-        Objects with a `kernel` name and `seconds`, a dict with "c" and its twins' backends.
-    ax : matplotlib Axes, optional
+    model : fitted classifier with `cost_history_`
+    weights : array of shape (n_images, n_pixels)
+        Rows of its weights, drawn as images.
+    X : array of shape (n_samples, n_pixels)
+        Images that it has not seen; the first are drawn with its predictions.
+    y : array of shape (n_samples,)
+        Their labels.
+    shape : two int
+        Rows and columns of an image.
     """
-    rows = list(timings)
-    others = [name for name in rows[0].seconds if name != "c"]
-    ax = new_axes(ax, height=1.2 + 0.5 * len(rows))
-    thick = 0.8 / len(others)
-    for index, other in enumerate(others):
-        times = [row.seconds[other] / row.seconds["c"] for row in rows]
-        places = np.arange(len(rows)) + (index - (len(others) - 1) / 2) * thick
-        bars = ax.barh(places, times, height=thick, color=PALETTE[index], label=f"than {other}")
-        ax.bar_label(bars, [_times(value) for value in times], padding=3, fontsize=8, color=INK)
-    ax.set_yticks(np.arange(len(rows)), [row.kernel for row in rows])
-    ax.set_xscale("log")
-    widths = [bar.get_width() for bar in ax.patches]
-    ax.set_xlim(0.8 * min(1.0, *widths), 2.5 * max(widths))
-    ax.axvline(1, color=INK, linewidth=0.8)
-    ax.invert_yaxis()
-    dress(ax, "Compiled kernels", "times faster, logarithmic", "", legend=None)
-    ax.legend(
-        loc="lower right", bbox_to_anchor=(1, 1), ncols=len(others), fontsize=9, frameon=False
-    )
-    ax.grid(visible=False, axis="y")
-    return ax
-
-
-def _times(value: float) -> str:
-    return f"{value:,.0f}x" if value >= 100 else f"{value:.2g}x"
+    figure = importlib.import_module("matplotlib.figure").Figure((13, 8), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
+    weight_images(weights, shape, ax=left.subplots())
+    top, bottom = right.subfigures(2, 1, height_ratios=(1, 2.2))
+    cost_history(model, ax=top.subplots())
+    image_grid(X, y, model.predict(X), shape, ax=bottom.subplots())
+    return figure
 
 
 def save(ax: Axes, path: str | PathLike[str]) -> None:
