@@ -15,7 +15,7 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
     train_X, test_X, train_y, test_y = train_test_split(
         countries.data, countries.target, random_state=0
     )
-    model = LinearRegression(solver="gradient_descent").fit(train_X, train_y)
+    model = LinearRegression(solver="gradient_descent", learning_rate=0.1).fit(train_X, train_y)
 
     terms = " + ".join(
         f"{coefficient:.3f} * {name}"

@@ -15,7 +15,7 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
     wealth, well_being = countries.data[:, :1], countries.target
     train_X, test_X, train_y, test_y = train_test_split(wealth, well_being, random_state=0)
 
-    model = LinearRegression(solver="gradient_descent").fit(train_X, train_y)
+    model = LinearRegression(solver="gradient_descent", learning_rate=0.1).fit(train_X, train_y)
     exact = LinearRegression(solver="normal_equation").fit(train_X, train_y)
 
     x_name, y_name = countries.feature_names[0], countries.target_name

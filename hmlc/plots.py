@@ -372,12 +372,12 @@ def image_report(model: Any, weights: Any, X: Any, y: Any, shape: tuple[int, int
     shape : two int
         Rows and columns of an image.
     """
-    figure = importlib.import_module("matplotlib.figure").Figure((13, 8), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.1))
-    weight_images(weights, shape, ax=left.subplots())
-    top, bottom = right.subfigures(2, 1, height_ratios=(1, 2.2))
-    cost_history(model, ax=top.subplots())
-    image_grid(X, y, model.predict(X), shape, ax=bottom.subplots())
+    figure = importlib.import_module("matplotlib.figure").Figure((13, 7), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
+    top, bottom = left.subfigures(2, 1, height_ratios=(1.6, 1))
+    weight_images(weights, shape, ax=top.subplots())
+    cost_history(model, ax=bottom.subplots())
+    image_grid(X, y, model.predict(X), shape, ax=right.subplots())
     return figure
 
 
