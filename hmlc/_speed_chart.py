@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hmlc._plot_style import INK, PALETTE, Axes, dress, new_axes
+from hmlc._plot_style import FAINT, INK, MARKERS, PALETTE, Axes, dress, new_axes
 
 
 def speed_chart(timings: Iterable[Any], ax: Axes = None) -> Axes:
@@ -19,25 +19,36 @@ def speed_chart(timings: Iterable[Any], ax: Axes = None) -> Axes:
     """
     rows = list(timings)
     others = [name for name in rows[0].seconds if name != "c"]
-    ax = new_axes(ax, height=1.2 + 0.5 * len(rows))
-    thick = 0.8 / len(others)
+    ax = new_axes(ax, width=8, height=1.0 + 0.2 * len(rows))
+    places = np.arange(len(rows))
+    ax.hlines(places, 0, 1e9, color=FAINT, linewidth=0.6)
+    largest = 1.0
+    smallest = 1.0
     for index, other in enumerate(others):
-        times = [row.seconds[other] / row.seconds["c"] for row in rows]
-        places = np.arange(len(rows)) + (index - (len(others) - 1) / 2) * thick
-        bars = ax.barh(places, times, height=thick, color=PALETTE[index], label=f"than {other}")
-        ax.bar_label(bars, [_times(value) for value in times], padding=3, fontsize=8, color=INK)
-    ax.set_yticks(np.arange(len(rows)), [row.kernel for row in rows])
+        times = np.array([row.seconds[other] / row.seconds["c"] for row in rows])
+        label = f"than {_NAMES.get(other, other)}"
+        ax.plot(times, places, MARKERS[index], color=PALETTE[index], markersize=5, label=label)
+        for place, value in zip(places, times, strict=True):
+            ax.annotate(
+                _times(value), (value, place), (6, 0), textcoords="offset points", fontsize=7,
+                color=INK, verticalalignment="center",
+            )  # fmt: skip
+        largest, smallest = max(largest, times.max()), min(smallest, times.min())
+    ax.set_yticks(places, [row.kernel for row in rows], fontsize=8)
     ax.set_xscale("log")
-    widths = [bar.get_width() for bar in ax.patches]
-    ax.set_xlim(0.8 * min(1.0, *widths), 2.5 * max(widths))
+    ax.set_xlim(0.7 * smallest, 2.5 * largest)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.axvline(1, color=INK, linewidth=0.8)
-    ax.invert_yaxis()
     dress(ax, "Compiled kernels", "times faster, logarithmic", "", legend=None)
+    ax.tick_params(axis="y", labelsize=8)
     ax.legend(
         loc="lower right", bbox_to_anchor=(1, 1), ncols=len(others), fontsize=9, frameon=False
     )
     ax.grid(visible=False, axis="y")
     return ax
+
+
+_NAMES = {"numpy": "NumPy", "python": "plain Python"}
 
 
 def _times(value: float) -> str:

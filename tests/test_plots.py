@@ -91,7 +91,18 @@ def new_axes(name):
 
 
 def test_every_plot_is_tried():
-    assert set(PLOTS) | {"save"} == set(plots.__all__)
+    assert set(PLOTS) | {"save", "image_report"} == set(plots.__all__)
+
+
+def test_image_report_shows_weights_costs_and_predictions(rng):
+    model = SimpleNamespace(cost_history_=[2.0, 1.0], predict=lambda X: np.zeros(len(X), int))
+    figure = plots.image_report(
+        model, rng.normal(size=(4, 16)), rng.random((6, 16)), np.arange(6) % 2, (4, 4)
+    )
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert "4 sets of weights" in titles
+    assert "Cost while fitting" in titles
+    assert "6 images, 3 predicted wrong" in titles
 
 
 @pytest.mark.parametrize("name", PLOTS)
