@@ -23,7 +23,7 @@ def problem(n, d, dtype, rng, offset=0.0):
     """Return rows and a Gaussian: X, mean, covariance, W."""
     X = (rng.normal(size=(n, d)) * 2 + offset).astype(dtype)
     mean = rng.normal(size=d) + offset
-    factor = np.tril(rng.normal(size=(d, d)) / np.sqrt(d)) + 2 * np.eye(d)
+    factor = np.tril(rng.normal(size=(d, d)) / np.sqrt(d), -1) + np.diag(rng.uniform(1, 3, d))
     return X, mean, factor @ factor.T, np.linalg.inv(factor)
 
 
