@@ -23,6 +23,8 @@ LOSSES = ("squared", "softmax", "logistic")
 
 CALL_FLOPS = 3e9
 """Batches are handed to a kernel in pieces of about this work, so that Ctrl-C is answered."""
+TEAM_FLOPS = 3_000_000
+"""A batch's work for which another thread is worth meeting it twice; measured."""
 CALL_BYTES = 16 << 20
 """The most that is converted for one such piece, where rows are not as the kernel takes them."""
 LANE_ROWS = 4 * _passes.BLOCK_ROWS
@@ -169,9 +171,12 @@ def sgd(
     step, codes, units = kernels().perceptron.sgd, problem.network.codes, problem.units
     velocity = np.zeros_like(parameters)
     rates = np.array([learning_rate, momentum, problem.l2 / len(problem.Y)])
+    threads, memory = _team(problem, batch_size)
 
     def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        step(X, Y, units, order, batch_size, codes, rates, parameters, velocity, cost)
+        batches = (X, Y, units, order, batch_size, codes)
+        results = (rates, parameters, velocity, cost)
+        _passes.run_together(lambda *who: step(*batches, *results, *who, memory), threads)
 
     return take
 
@@ -181,11 +186,22 @@ def adam(problem: Problem, parameters: Array, batch_size: int, learning_rate: fl
     step, codes, units = kernels().perceptron.adam, problem.network.codes, problem.units
     moments, powers = np.zeros((2, len(parameters)), parameters.dtype), np.ones(2)
     rates = np.array([learning_rate, 0.9, 0.999, 1e-8, problem.l2 / len(problem.Y)])
+    threads, memory = _team(problem, batch_size)
 
     def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        step(X, Y, units, order, batch_size, codes, rates, powers, parameters, moments, cost)
+        batches = (X, Y, units, order, batch_size, codes)
+        results = (rates, powers, parameters, moments, cost)
+        _passes.run_together(lambda *who: step(*batches, *results, *who, memory), threads)
 
     return take
+
+
+def _team(problem: Problem, batch_size: int) -> tuple[int, Array]:
+    """Return how many threads share the work of a batch, and the memory in which they do."""
+    worthwhile = int(problem.network.flops_per_row * batch_size / TEAM_FLOPS)
+    threads = max(1, min(_passes.n_threads(problem.n_jobs), worthwhile))
+    new_memory = kernels().perceptron._new_memory
+    return threads, new_memory(problem.network.codes, batch_size, threads, problem.Y.dtype)
 
 
 def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:

@@ -7,6 +7,8 @@ rows are cut is a function of shapes alone.
 """
 
 import contextlib
+import functools
+import operator
 import os
 import threading
 from collections import deque
@@ -260,6 +262,62 @@ def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
     drain()
     for worker in helpers:
         _wait(worker, waiting, errors)
+    if errors:
+        raise errors[0]
+
+
+def run_together(task: Callable[[int, int], None], threads: int) -> None:
+    """Run task(0, count) ... task(count - 1, count) all at the same time, each on its own thread.
+
+    So they may wait for one another. `count` is `threads`, or 1 while the pool is busy with another
+    caller's tasks. Ctrl-C is raised when all have ended.
+    """
+    held: list[bool] = []
+    try:
+        # An interruption between taking the lock and noting it would leave the pool busy for ever.
+        held += map(_pool_lock.acquire, [False] if threads > 1 else [])
+        if held == [True]:
+            _run_team(task, threads)
+        else:
+            task(0, 1)
+    finally:
+        if held == [True]:
+            _pool_lock.release()
+
+
+def _run_team(task: Callable[[int, int], None], threads: int) -> None:
+    """Let a worker start the others, for half a team would wait for ever for the other half.
+
+    Only the caller's thread can be interrupted.
+    """
+    while len(_workers) < threads:
+        _workers.append(_Worker())
+    leader, *others = _workers[:threads]
+    errors: list[BaseException] = []
+
+    def take_part(thread: int) -> None:
+        try:
+            task(thread, threads)
+        except BaseException as error:
+            errors.append(error)
+
+    def lead() -> None:
+        for thread, worker in enumerate(others, start=1):
+            worker.start(functools.partial(take_part, thread))
+        take_part(0)
+        for worker in others:
+            worker.done.acquire()
+
+    leader.work = lead
+    steps: list[Any] = []
+    while len(steps) < 2:
+        try:
+            # In one go, and noting what is done: an interruption falls before, or into the waiting.
+            steps.extend(map(operator.call, (leader.go.release, leader.done.acquire)[len(steps) :]))
+        except KeyboardInterrupt as error:
+            if not steps:
+                raise
+            errors.append(error)
     if errors:
         raise errors[0]
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hmlc._backend import kernels
+
 Generator = np.random.Generator
 
 
@@ -191,17 +193,24 @@ def _penalty(rng: Generator) -> tuple[Any, ...]:
     return parameters, NETWORK, 0.1, np.zeros(1), np.zeros(N_PARAMETERS)
 
 
+def _alone() -> tuple[Any, ...]:
+    """Return the team of one thread for batches of 50 rows: thread, threads and memory."""
+    return 0, 1, kernels().perceptron._new_memory(NETWORK, 50, 1, np.float64)
+
+
 def _sgd(rng: Generator) -> tuple[Any, ...]:
     X, Y, units, parameters = _perceptron(rng)
     order, rates = np.arange(200, dtype=np.intp), np.array([0.01, 0.9, 0.0])
-    return X, Y, units, order, 50, NETWORK, rates, parameters, np.zeros(N_PARAMETERS), np.zeros(1)
+    velocity, cost = np.zeros(N_PARAMETERS), np.zeros(1)
+    return X, Y, units, order, 50, NETWORK, rates, parameters, velocity, cost, *_alone()
 
 
 def _adam(rng: Generator) -> tuple[Any, ...]:
     X, Y, units, parameters = _perceptron(rng)
     order, rates = np.arange(200, dtype=np.intp), np.array([1e-3, 0.9, 0.999, 1e-8, 0.0])
     moments = np.zeros((2, N_PARAMETERS))
-    return X, Y, units, order, 50, NETWORK, rates, np.ones(2), parameters, moments, np.zeros(1)
+    powers, cost = np.ones(2), np.zeros(1)
+    return X, Y, units, order, 50, NETWORK, rates, powers, parameters, moments, cost, *_alone()
 
 
 WORKLOADS: tuple[Workload, ...] = (

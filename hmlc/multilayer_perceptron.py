@@ -193,8 +193,8 @@ class MLPClassifier(_Perceptron):
     random_state : int, Generator or RandomState, optional
         For the initial weights and the order of rows: the same seed gives the same network.
     n_jobs : int, optional
-        Threads of passes over all rows: None is HMLC_NUM_THREADS or all processors, -1 all. The
-        result does not depend on it.
+        Threads: None is HMLC_NUM_THREADS or all processors, -1 all. The result does not depend
+        on it.
     verbose : bool, default False
         Print the cost after every epoch or step.
 
@@ -350,8 +350,8 @@ class MLPRegressor(_Perceptron):
     random_state : int, Generator or RandomState, optional
         For the initial weights and the order of rows: the same seed gives the same network.
     n_jobs : int, optional
-        Threads of passes over all rows: None is HMLC_NUM_THREADS or all processors, -1 all. The
-        result does not depend on it.
+        Threads: None is HMLC_NUM_THREADS or all processors, -1 all. The result does not depend
+        on it.
     verbose : bool, default False
         Print the cost after every epoch or step.
 
