@@ -124,6 +124,8 @@ static void transpose(const real *from, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t
         for (ptrdiff_t q = 0; q < QUAD; q++)
             v_store(to + (c + q) * LANES, quad[q]);
     }
+    for (; rows >= LANES && c < columns; c++)
+        v_store(to + c * LANES, v_load_column(from + c, row));
     for (; c < columns; c++)
         for (ptrdiff_t r = 0; r < LANES; r++)
             to[c * LANES + r] = r < rows ? from[r * row + c] : 0;
@@ -217,13 +219,20 @@ static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_
 /* out = A W'. X n x d; W k x depth; units 2 x d; out n x k. */
 static void scores(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdiff_t k,
                    const real *units, real *out, real *scratch) {
+    if (k > 1 && n <= FEW_ROWS) {
+        for (ptrdiff_t r = 0; r < n; r++) {
+            standard_row(X + r * d, d, units, scratch);
+            row_product(scratch, W, k, d + 1, out + r * k);
+        }
+        return;
+    }
     const stretch s = prepare(d, W, k, scratch);
     for (ptrdiff_t r = 0; r < n; r += s.capacity) {
         const ptrdiff_t rows = n - r < s.capacity ? n - r : s.capacity;
         standard_rows(&s, X + r * d, rows, units);
         score(&s, rows);
-        for (ptrdiff_t c = 0; c < k; c++)
-            for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t i = 0; i < rows; i++)
+            for (ptrdiff_t c = 0; c < k; c++)
                 out[(r + i) * k + c] = s.z[column_start(&s, c) + i * row_step(&s)];
     }
 }
