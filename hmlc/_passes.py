@@ -45,6 +45,11 @@ def lane_bounds(n_rows: int, partial_bytes: int = 0) -> list[int]:
     return [*starts, n_rows]
 
 
+def _is_direct(X: Array, dtype: DTypeLike) -> bool:
+    """Return whether a kernel of that dtype can read X as it lies."""
+    return X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned
+
+
 class RowReader:
     """Rows of a matrix as C-contiguous pieces of the kernels' float type.
 
@@ -55,7 +60,7 @@ class RowReader:
     def __init__(self, X: Array, dtype: DTypeLike) -> None:
         self.X = X
         self.dtype = np.dtype(dtype)
-        self.is_direct = X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned
+        self.is_direct = _is_direct(X, self.dtype)
         piece_bytes = CALL_BYTES if self.is_direct else CONVERT_BYTES
         row_bytes = max(1, X.shape[1] * self.dtype.itemsize)
         self.piece_rows = max(1, piece_bytes // row_bytes // BLOCK_ROWS) * BLOCK_ROWS
@@ -131,7 +136,14 @@ def map_rows(
     n_jobs: int | None = None,
     flops_per_row: float = 1.0,
 ) -> None:
-    """Run kernel(rows, first, last) over all rows, for what it writes; see `reduce_rows`."""
+    """Run kernel(rows, first, last) over all rows, for what it writes; see `reduce_rows`.
+
+    Little work on rows that need no conversion is one call: a row's answer takes microseconds.
+    """
+    is_small = len(X) * flops_per_row <= SERIAL_FLOPS and X.nbytes <= CALL_BYTES
+    if is_small and _is_direct(X, dtype):
+        kernel(X, 0, len(X))
+        return
     reduce_rows(
         X,
         dtype,
