@@ -124,7 +124,7 @@ class KMeans(Estimator):
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         rng = _validate.random_generator(self.random_state)
         n_runs = self._check_runs()
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.as_matrix(X)
         if len(matrix) < n_clusters:
             raise ValueError(f"n_samples={len(matrix)} should be >= n_clusters={n_clusters}")
         given = self._check_centres(matrix, n_clusters)
