@@ -5,9 +5,8 @@
  * FMAs in order of columns.
  *
  * Rejected: centres across the lanes, which needs no packing but a reduction over lanes for every
- * row, and idles 13 lanes of 16 at three clusters. Products along the rows, where those are long:
- * the centres (31 kB at 10 of 784 columns) are read again for every pair of rows, and that took
- * half as long again as packing.
+ * row, and idles 13 lanes of 16 at three clusters. Where rows are long beside the number of centres,
+ * packing takes as long as the products, and long_rows.h is used instead.
  */
 #ifndef HMLC_NEAREST_H
 #define HMLC_NEAREST_H
