@@ -127,6 +127,14 @@ def _lloyd(rng: Generator) -> tuple[Any, ...]:
     return *_clusters(rng), labels, changed, np.zeros((16, 8)), np.zeros(16, np.int64)
 
 
+def _lloyd_bounded(rng: Generator) -> tuple[Any, ...]:
+    X, shift, centres = _clusters(rng)
+    labels, changed = np.full(2000, -1, np.int32), np.zeros(1, np.int64)
+    bounds = np.zeros((16, 2000)), np.full(2000, np.inf)
+    statistic = np.zeros((16, 8)), np.zeros(16, np.int64)
+    return X, shift, centres, np.full(16, 0.01), labels, *bounds, changed, *statistic
+
+
 def _assign(rng: Generator) -> tuple[Any, ...]:
     return *_clusters(rng), np.zeros(2000, np.int32)
 
@@ -238,6 +246,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("logistic.softmax", "2,000 x 10", _softmax),
     Workload("logistic.log_softmax", "2,000 x 10", _softmax),
     Workload("k_means.lloyd", "2,000 x 8, k 16", _lloyd),
+    Workload("k_means.lloyd_bounded", "2,000 x 8, k 16", _lloyd_bounded),
     Workload("k_means.assign", "2,000 x 8, k 16", _assign),
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),
     Workload("k_means.potentials", "2,000 x 8, 4 candidates", _potentials),

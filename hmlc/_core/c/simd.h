@@ -8,6 +8,7 @@
 #ifndef HMLC_SIMD_H
 #define HMLC_SIMD_H
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +20,16 @@ typedef int32_t real_int;
 #define R(x) x##f
 #define MANTISSA 23
 #define BIAS 127
+#define EPSILON FLT_EPSILON
+#define LEAST_NORMAL FLT_MIN
 #else
 typedef double real;
 typedef int64_t real_int;
 #define R(x) x
 #define MANTISSA 52
 #define BIAS 1023
+#define EPSILON DBL_EPSILON
+#define LEAST_NORMAL DBL_MIN
 #endif
 
 #ifdef _MSC_VER
