@@ -22,6 +22,8 @@ BUDGET = 30.0
 LONG = 10.0
 """Seconds of a run so long that the one that is checked counts as well."""
 
+CAN_STOP = hasattr(signal, "SIGSTOP")
+
 Say = Callable[[str], None]
 Result = dict[str, Any]
 
@@ -79,7 +81,8 @@ class Worker:
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.send_signal(signal.SIGCONT)
+        if CAN_STOP:
+            self.process.send_signal(signal.SIGCONT)
         self.process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -94,7 +97,8 @@ class Worker:
         return answer
 
     def _stop(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
+        if CAN_STOP:
+            self.process.send_signal(signal.SIGSTOP)
 
 
 def _environment(threads: int) -> dict[str, str]:

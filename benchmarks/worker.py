@@ -6,7 +6,6 @@ import importlib
 import json
 import math
 import os
-import resource
 import sys
 import time
 import traceback
@@ -113,8 +112,11 @@ def _peak() -> int:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    with contextlib.suppress(ModuleNotFoundError):
+        resource = importlib.import_module("resource")
+        unit = 1 if sys.platform == "darwin" else 1024
+        return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
+    return 0
 
 
 def _reset_peak() -> int:
