@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from hmlc.metrics import confusion_matrix
 from matplotlib.figure import Figure
 
 from hmlc import KMeans, datasets, plots
 from hmlc.cli import run_example
+from hmlc.metrics import confusion_matrix
 
 
 def agreement(truth: np.ndarray, clusters: np.ndarray) -> float:
@@ -25,10 +25,9 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    plots.scatter_classes(petals, iris.target_labels, ax=left)
-    left.set(xlabel=iris.feature_names[2], ylabel=iris.feature_names[3], title="species")
-    plots.clusters(model, petals, ax=right)
-    right.set(xlabel=iris.feature_names[2], title="clusters")
+    names = iris.feature_names[2:]
+    plots.scatter_classes(petals, iris.target_labels, feature_names=names, ax=left)
+    plots.clusters(model, petals, feature_names=names, ax=right)
     figure.savefig(out / "k_means_iris.png", dpi=120)
     return {"inertia": model.inertia_, "agreement with species": share}
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from hmlc.metrics import train_test_split
 from matplotlib.figure import Figure
 
 from hmlc import LogisticRegression, datasets, plots
 from hmlc.cli import run_example
+from hmlc.metrics import train_test_split
 
 
 def main(out: Path, data: Path | None) -> dict[str, float]:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from hmlc.metrics import train_test_split
 from matplotlib.figure import Figure
 
 from hmlc import LinearRegression, datasets, plots
 from hmlc.cli import run_example
+from hmlc.metrics import train_test_split
 
 
 def main(out: Path, data: Path | None) -> dict[str, float]:
@@ -15,7 +15,7 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
     train_X, test_X, train_y, test_y = train_test_split(
         countries.data, countries.target, random_state=0
     )
-    model = LinearRegression(solver="gradient_descent").fit(train_X, train_y)
+    model = LinearRegression(solver="gradient_descent", learning_rate=0.1).fit(train_X, train_y)
 
     terms = " + ".join(
         f"{coefficient:.3f} * {name}"

@@ -11,11 +11,10 @@ from hmlc.cli import run_example
 
 def main(out: Path, data: Path | None) -> dict[str, float]:
     curve = datasets.load_gauss2(data)
-    model = LinearRegression(polynomial_degree=15, sinusoid_degree=15, l2=0.01)
+    model = LinearRegression(polynomial_degree=15, sinusoid_degree=15)
     model.fit(curve.data, curve.target)
     descent = LinearRegression(
-        solver="gradient_descent", polynomial_degree=15, sinusoid_degree=15, l2=0.01, max_iter=5000,
-        tol=1e-6,
+        solver="gradient_descent", polynomial_degree=15, sinusoid_degree=15, tol=1e-4,
     ).fit(curve.data, curve.target)  # fmt: skip
 
     residual = np.sum((curve.target - model.predict(curve.data)) ** 2)

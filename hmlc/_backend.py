@@ -50,7 +50,8 @@ def _first() -> Kernels:
     except ImportError as error:
         warnings.warn(
             f"hmlc's compiled kernels did not load ({error}); using NumPy's, which are slower. "
-            "Set HMLC_BACKEND=numpy to choose them without this warning.",
+            "In a checkout, `pip install --editable .` builds them; HMLC_BACKEND=numpy chooses "
+            "NumPy's without this warning.",
             RuntimeWarning,
             stacklevel=2,
         )

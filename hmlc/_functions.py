@@ -14,7 +14,7 @@ Array = NDArray[Any]
 
 def _elementwise(z: Any, kernel: Callable[[Array, Array], None]) -> Any:
     """Run a kernel over all numbers of z; an array of z's shape, a scalar for a scalar."""
-    values = _validate.as_real(z, "z")
+    values = _validate.check_values(z, "z")
     dtype = _validate.compute_dtype(values)
     column = values.reshape(-1, 1)
     out = np.empty(column.size, dtype)

@@ -25,6 +25,8 @@ CALL_FLOPS = 3e9
 """Batches are handed to a kernel in pieces of about this work, so that Ctrl-C is answered."""
 CALL_BYTES = 16 << 20
 """The most that is converted for one such piece, where rows are not as the kernel takes them."""
+LANE_ROWS = 4 * _passes.BLOCK_ROWS
+"""Fewer rows in a lane cost less than clearing and merging the lane's gradient."""
 PATIENCE = 10
 """Epochs in a row without progress after which a mini-batch method has settled."""
 
@@ -129,6 +131,8 @@ def full_objective(problem: Problem) -> Objective:
     """Return the cost J and its gradient as a function of the parameters, in passes over X."""
     network, Y, units = problem.network, problem.Y, problem.units
     loss_and_gradient = kernels().perceptron.loss_and_gradient
+    n_lanes = -(-len(Y) // LANE_ROWS)
+    partial_bytes = max(8 * network.n_parameters, _passes.PARTIALS_BYTES // n_lanes)
 
     def objective(theta: Vector) -> tuple[float, Vector]:
         parameters = theta.astype(Y.dtype)
@@ -146,7 +150,7 @@ def full_objective(problem: Problem) -> Objective:
             _Sums.merge,
             n_jobs=problem.n_jobs,
             flops_per_row=network.flops_per_row,
-            partial_bytes=8 * network.n_parameters,
+            partial_bytes=partial_bytes,
         )
         problem.penalise(theta, sums.cost, sums.gradient)
         return float(sums.cost[0]) / len(Y), sums.gradient / len(Y)

@@ -97,6 +97,7 @@ LBFGS_MEMORY = 10
 MAX_TRIALS = 25
 PATIENCE = 20
 EPSILON = float(np.finfo(np.float64).eps)
+SMALLEST = float(np.finfo(np.float64).tiny)
 
 
 def minimise(steps: Steps, objective: Callable[[Vector], Any]) -> Minimum:
@@ -252,9 +253,12 @@ def lbfgs_steps(
 
 
 def _remember(pairs: deque[tuple[Vector, Vector, float]], s: Vector, y: Vector) -> None:
-    """Keep a step s and the gradient's change y, if the curvature between them is positive."""
-    curvature = dot(s, y)
-    if curvature > EPSILON * dot(y, y):
+    """Keep a step s and the gradient's change y, if the curvature between them is positive.
+
+    Nor is a pair kept whose products underflow: 1 / curvature would be infinite.
+    """
+    curvature, square = dot(s, y), dot(y, y)
+    if min(curvature, square) > SMALLEST and curvature > EPSILON * square:
         pairs.append((s, y, 1 / curvature))
 
 

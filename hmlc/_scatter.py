@@ -99,17 +99,27 @@ def column_scatter(X: Array, Y: Array | None = None, n_jobs: int | None = None) 
     Parameters
     ----------
     X : array of shape (n, d)
-        Finite, of any real dtype and layout.
+        Of any real dtype and layout; it need not have been checked for NaN and infinity, for the
+        products show them.
     Y : array of shape (n, t), optional
-        Further columns.
+        Further columns, finite.
     n_jobs : int, optional
         Threads; see `_passes.n_threads`.
+
+    Raises
+    ------
+    ValueError
+        If X holds NaN or infinity, or products of deviations overflow.
     """
     Y = np.empty((len(X), 0), X.dtype) if Y is None else Y
     Y = np.ascontiguousarray(Y, _validate.compute_dtype(X, Y))
     m = X.shape[1] + Y.shape[1]
     by = _scatter_by_columns if 8 * m * m > STRIPED_BYTES else _scatter_by_rows
-    scatter = by(X, Y, n_jobs)
-    upper = np.triu(scatter.S)
-    scatter.S = upper + np.triu(upper, 1).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        scatter = by(X, Y, n_jobs)
+    if not np.isfinite(scatter.S).all():
+        _validate.check_finite(X, "X")
+        raise ValueError(f"numbers are too large for products in {Y.dtype}; rescale the columns")
+    for i in range(1, m):
+        scatter.S[i, :i] = scatter.S[:i, i]
     return scatter

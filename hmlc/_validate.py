@@ -21,7 +21,7 @@ def compute_dtype(*arrays: Array) -> np.dtype[Any]:
     return np.dtype(np.float32 if is_small else np.float64)
 
 
-def as_real(values: Any, name: str) -> Array:
+def _as_real(values: Any, name: str) -> Array:
     """Return an array of real numbers, as it is where it is one already."""
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(
@@ -41,6 +41,11 @@ def as_real(values: Any, name: str) -> Array:
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name} must hold real numbers; could not convert: {error}") from error
+
+
+def check_values(values: Any, name: str) -> Array:
+    """Return an array of real numbers of any shape; NaN and infinity are let through."""
+    return _as_real(values, name)
 
 
 def check_finite(array: Array, name: str) -> None:
@@ -99,7 +104,7 @@ def as_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int = 
     TypeError
         Sparse, or of things that are not numbers.
     """
-    array = as_real(X, name)
+    array = _as_real(X, name)
     if array.ndim != 2:
         shown = {0: "scalar", 1: "1D"}.get(array.ndim, f"{array.ndim}D")
         raise ValueError(
@@ -120,7 +125,7 @@ def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
     """Return y as a finite real vector (n,) or matrix (n, n_targets) of n_rows rows."""
     if y is None:
         raise ValueError(f"{name} cannot be None: this fit needs a target")
-    array = as_real(y, name)
+    array = _as_real(y, name)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
         raise ValueError(f"{name} should be a 1d or 2d array; got shape {array.shape}")
     check_same_length(array, n_rows, name)
@@ -176,7 +181,7 @@ def _count_labels(labels: Array) -> tuple[Array, NDArray[np.intp]]:
 
 def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
     """Return labels, 1 or True for an anomaly and else 0 or False, as a vector of bytes."""
-    array = as_real(labels, name)
+    array = _as_real(labels, name)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or len(array) == 0:
@@ -191,7 +196,7 @@ def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
 
 def check_scores(scores: Any, n_rows: int) -> Array:
     """Return n_rows scores as a contiguous float vector without NaN and +infinity."""
-    array = as_real(scores, "scores")
+    array = _as_real(scores, "scores")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

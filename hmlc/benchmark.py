@@ -77,8 +77,8 @@ def _compare(workload: Workload, results: dict[str, list[Any]]) -> None:
         for index, (expected, got) in enumerate(zip(results["c"], results[name], strict=True)):
             if isinstance(expected, (np.ndarray, float)):
                 np.testing.assert_allclose(
-                    got,
-                    expected,
+                    workload.defined(got),
+                    workload.defined(expected),
                     rtol=workload.tolerance,
                     atol=workload.tolerance,
                     err_msg=f"{workload.kernel}: argument {index} differs between c and {name}",

@@ -74,22 +74,20 @@ class _Solution:
     costs: Matrix
 
 
-def _pivot_tolerance(dtype: np.dtype[Any], d: int) -> float:
-    """Return the part of a column's variance below which what others leave of it is rounding.
+def _solve(problem: _Problem, dtype: np.dtype[Any]) -> _Solution:
+    """Solve A theta = b; where that determines no single theta, take the smallest.
 
-    Products are summed over 256 rows in `dtype`, whose rounding errors grow as the root of their
-    number; the factor of the d x d matrix adds d roundings in float64.
+    A pivot is the part of a column's variance that the columns before it leave unexplained.
+    Where it should be 0, rounding leaves some 16 eps (the root of 256 rows summed in `dtype`) and
+    d eps64 (of the factor), if the largest pivots are taken first; else thousands of eps. So an A
+    with a pivot below sqrt(eps) is factored in that order, and four times 16 eps taken for 0.
     """
-    return 16 * float(np.finfo(dtype).eps) + _linalg.default_tolerance(d)
-
-
-def _solve(problem: _Problem, tolerance: float) -> _Solution:
-    """Solve A theta = b; where that determines no single theta, take the smallest."""
     A, B = problem.A, problem.B
+    eps, eps64 = float(np.finfo(dtype).eps), float(np.finfo(np.float64).eps)
     is_constant = A.diagonal() == 0
-    theta = _linalg.solve_positive(A + np.diag(1.0 * is_constant), B, tolerance)
+    theta = _linalg.solve_positive(A + np.diag(1.0 * is_constant), B, math.sqrt(eps))
     if theta is None:
-        theta = _linalg.solve_semidefinite(A, B, tolerance)
+        theta = _linalg.solve_semidefinite(A, B, 64 * eps + len(A) * eps64)
     cost, _ = problem.cost(A, B, theta)
     return problem.solution(theta, np.zeros(len(B)), np.array([cost]))
 
@@ -194,8 +192,8 @@ class LinearRegression(Estimator):
     -----
     Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 2nd ed. (2009), eq. 3.6
     and 3.44; the smallest solution by a pivoted Cholesky factor. Products of deviations square the
-    condition number: columns that are dependent to about 7 digits in float64 (3 in float32) in
-    standard units are taken for dependent.
+    condition number: a column of which the others explain all but 1e-14 of the variance (1e-5 in
+    float32) is taken for dependent on them.
 
     Examples
     --------
@@ -276,15 +274,15 @@ class LinearRegression(Estimator):
             sinusoid_degree=self.sinusoid_degree,
             normalize=self.normalize,
         )
-        matrix = _validate.check_matrix(X)
+        check = _validate.as_matrix if features.is_identity else _validate.check_matrix
+        matrix = check(X)
         target = _validate.check_target(y, len(matrix))
         columns = features.fit(matrix, self.n_jobs)
         d = columns.shape[1]
         scatter = column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs)
         problem = _Problem.of(scatter, d, self)
         if self.solver == "normal_equation":
-            dtype = _validate.compute_dtype(columns, target)
-            solution = _solve(problem, _pivot_tolerance(dtype, d))
+            solution = _solve(problem, _validate.compute_dtype(columns, target))
         else:
             solution = _descend(problem, self)
         self.coef_ = solution.coef if target.ndim == 2 else solution.coef[0]

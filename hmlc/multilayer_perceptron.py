@@ -97,7 +97,9 @@ class _Perceptron(Estimator):
         }
         rate = self.learning_rate or LEARNING_RATES[self.solver]
         if self.solver == "lbfgs":
-            return _optimize.lbfgs(_network.full_objective(problem), start, **limits)
+            resolution = float(np.finfo(problem.Y.dtype).eps)
+            steps = _optimize.lbfgs_steps(start, resolution=resolution, **limits)
+            return _optimize.minimise(steps, _network.full_objective(problem))
         if self.solver == "gradient_descent":
             objective = _network.full_objective(problem)
             return _optimize.gradient_descent(objective, start, learning_rate=rate, **limits)
@@ -169,7 +171,7 @@ class MLPClassifier(_Perceptron):
     solver : {"adam", "sgd", "gradient_descent", "lbfgs"}, default "adam"
         ``adam`` (Kingma and Ba 2015) and ``sgd`` (with momentum) step after every batch of rows;
         ``gradient_descent`` and ``lbfgs`` after a pass over all of them.
-    l2 : float, default 0.0001
+    l2 : float, default 1.0
         Weight of the penalty (l2 / 2) sum w^2 on the weights; biases are free.
     learning_rate : float, optional
         Length of a step; None is 0.001 for ``adam``, 0.02 for ``sgd``, 0.1 for
@@ -183,7 +185,8 @@ class MLPClassifier(_Perceptron):
         The most epochs (``adam``, ``sgd``) or steps.
     tol : float, default 1e-4
         ``adam`` and ``sgd`` stop when the lowest cost yet has not fallen by more than tol for ten
-        epochs; the others when a step changes the cost by no more than tol, relative to it.
+        epochs; ``gradient_descent`` when a step changes the cost by no more than tol, relative to
+        it; ``lbfgs`` when no entry of the cost's gradient is larger.
     normalize : bool, default True
         Bring columns to mean 0 and variance 1 for the fit, a constant one to 0. `coefs_` and
         `intercepts_` are for the columns as given all the same.
@@ -239,7 +242,7 @@ class MLPClassifier(_Perceptron):
         activation: str = "relu",
         loss: str = "softmax",
         solver: str = "adam",
-        l2: float = 0.0001,
+        l2: float = 1.0,
         learning_rate: float | None = None,
         momentum: float = 0.9,
         batch_size: int = 200,
@@ -339,7 +342,8 @@ class MLPRegressor(_Perceptron):
         The most epochs (``adam``, ``sgd``) or steps.
     tol : float, default 1e-4
         ``adam`` and ``sgd`` stop when the lowest cost yet has not fallen by more than tol for ten
-        epochs; the others when a step changes the cost by no more than tol, relative to it.
+        epochs; ``gradient_descent`` when a step changes the cost by no more than tol, relative to
+        it; ``lbfgs`` when no entry of the cost's gradient is larger.
     normalize : bool, default True
         Bring columns and targets to mean 0 and variance 1 for the fit, a constant one to 0.
         `coefs_` and `intercepts_` are for columns and targets as given all the same.

@@ -55,6 +55,24 @@ def test_an_out_that_is_a_file_is_said(tmp_path, capsys):
     assert (tmp_path / "file").read_text() == "kept"
 
 
+def test_a_demo_without_its_data_does_not_stop_the_others(tmp_path, capsys, monkeypatch):
+    def demo(name):
+        def run(out, data):
+            if name == cli.DEMOS[0]:
+                raise FileNotFoundError("no such table")
+            return {"R2": 0.5}
+
+        return run
+
+    monkeypatch.setattr(cli, "_load_demo", demo)
+    monkeypatch.setattr(benchmark, "WORKLOADS", _workloads.WORKLOADS[:1])
+    assert cli.main(["demo", "--out", str(tmp_path)]) == 1
+    captured = capsys.readouterr()
+    assert "1 of 11 demos did not run: no such table" in captured.err
+    assert captured.out.count("R2 0.5") == 10
+    assert (tmp_path / "speed.png").exists()
+
+
 def test_bench_prints_a_row_and_draws_a_bar_for_each_kernel(tmp_path, capsys, monkeypatch):
     few = _workloads.WORKLOADS[:2]
     monkeypatch.setattr(benchmark, "WORKLOADS", few)

@@ -125,3 +125,67 @@ def test_a_mapped_file_leaves_no_trace(kind, tmp_path):
         np.asarray(expected).tobytes()
         == getattr(kind(**params).fit(mapped, y), name)(mapped).tobytes()
     )
+
+
+BAD_ROWS = {
+    "one dimension": [1.0, 2.0, 3.0],
+    "three dimensions": np.zeros((2, 2, 2)),
+    "no rows": np.zeros((0, 3)),
+    "no columns": np.zeros((3, 0)),
+    "complex": np.ones((4, 2), complex),
+    "strings": [["a", "b"], ["c", "d"]],
+    "infinity": [[1.0, np.inf], [0.0, 1.0]],
+    "objects": [[object(), 1.0], [2.0, 3.0]],
+    "ragged": [[1.0, 2.0], [3.0]],
+    "None": None,
+}
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("bad", BAD_ROWS)
+def test_bad_rows_are_refused_with_words(kind, bad):
+    X = BAD_ROWS[bad]
+    y = np.arange(0 if X is None else len(X)) % 2
+    estimator = kind()
+    before = vars(estimator).copy()
+    with pytest.raises((ValueError, TypeError)) as refusal:
+        estimator.fit(X, y)
+    assert len(str(refusal.value)) > 15
+    assert vars(estimator) == before
+
+
+@pytest.mark.parametrize("kind", [k for k in ESTIMATORS if "l2" in k().get_params()])
+@pytest.mark.parametrize("l2", [-1.0, np.nan, "much", None])
+def test_a_bad_l2_is_refused(kind, l2):
+    X, y = data()
+    with pytest.raises((ValueError, TypeError), match="l2 must be a number >= 0"):
+        kind(l2=l2).fit(X, y)
+
+
+NEED_MORE_THAN_ONE_ROW = (hmlc.KMeans, hmlc.LogisticRegression, hmlc.MLPClassifier)
+
+
+@pytest.mark.parametrize("kind", NEED_MORE_THAN_ONE_ROW)
+def test_one_row_is_refused_where_it_is_not_enough(kind):
+    with pytest.raises(ValueError, match=r"n_clusters|class"):
+        kind().fit([[1.0, 2.0]], [1])
+
+
+@pytest.mark.parametrize("kind", [k for k in ESTIMATORS if k not in NEED_MORE_THAN_ONE_ROW])
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_one_row_gives_numbers(kind):
+    estimator = kind().fit([[1.0, 2.0]], [1])
+    name = next(name for name in METHODS if hasattr(kind, name))
+    assert np.isfinite(np.asarray(getattr(estimator, name)([[1.0, 2.0]]), float)).all()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_constant_columns_give_numbers(kind):
+    X, y = data()
+    X[:, 1] = 7.25
+    X[:, 2] = 0.0
+    estimator = kind().fit(X, y)
+    for name in METHODS:
+        if hasattr(estimator, name):
+            assert np.isfinite(np.asarray(getattr(estimator, name)(X), float)).all()

@@ -66,6 +66,7 @@ def test_wheel_is_small_and_holds_no_sources(distributions):
     assert installed < 4 << 20
     assert "hmlc/py.typed" in names
     assert "hmlc/data/iris.csv" in names
+    assert "hmlc/examples/k_means_iris.py" in names
     assert not [name for name in names if name.endswith((".c", ".h", ".pyx", ".pxd", ".gz"))]
     assert [name for name in names if name.endswith("licenses/LICENSE")]
 

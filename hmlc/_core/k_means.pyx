@@ -40,6 +40,8 @@ if hmlc_k_means_select() < 0:
 
 
 cdef _scratch(Py_ssize_t k, Py_ssize_t d, size_t real_bytes):
+    if k > 1 << 24:
+        raise ValueError("k_means: more than 2**24 centres, whose indices float32 cannot count")
     return np.empty(k_means_scratch(k, d), np.float32 if real_bytes == 4 else np.float64)
 
 

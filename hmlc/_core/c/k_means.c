@@ -1,157 +1,28 @@
-/* k-means: nearest centres, the sums that move them, and the k-means++ sweeps.
- *
- * Rows are taken WIDTH at a time and laid across the lanes (a transposed group, packed once and
- * used for all centres), so that each lane finds its own row's nearest centre and the n x k
- * distances exist nowhere. Every (row, centre) value is one chain of FMAs in order of columns.
- *
- * Rejected: centres across the lanes, which needs no packing but a reduction over lanes for every
- * row, and idles 13 lanes of 16 at three clusters.
- */
-#include "tile.h"
+/* k-means: Lloyd's step, inertia and distances, and the k-means++ sweeps. The n x k distances exist
+ * only where they are what is asked for. */
+#include "nearest.h"
 
 #include "k_means.h"
-
-/* Where a vector is one register there are enough for two at a time. */
-enum { GROUP = REGS == 1 ? 2 : 1, WIDTH = GROUP * LANES };
-
-static real *aligned(real *p) {
-    return (real *)(((uintptr_t)p + 63) / 64 * 64);
-}
-
-INLINE ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) {
-    return a < b ? a : b;
-}
-
-#if defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 8")
-#define PREFETCH(p) __builtin_prefetch(p)
-#else
-#define UNROLL
-#define PREFETCH(p)
-#endif
-
-/* Stores `count` of a few transposed columns, less their shifts, into a group. */
-INLINE void store_columns(ptrdiff_t count, const vec columns[], const real *shift, real *to) {
-    for (ptrdiff_t c = 0; c < count; c++)
-        v_store(to + c * WIDTH, v_sub(columns[c], v_set(shift[c])));
-}
-
-/* Transposes LANES rows' first `whole` columns into a group; the last quad may read past a row's
- * end, into the row after. */
-static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *shift, real *group) {
-    vec columns[QUAD];
-    ptrdiff_t p = 0;
-    for (; p + QUAD <= whole; p += QUAD) {
-        v_transpose(X + p, d, columns);
-        store_columns(QUAD, columns, shift + p, group + p * WIDTH);
-    }
-    if (p < whole) {
-        v_transpose(X + p, d, columns);
-        store_columns(whole - p, columns, shift + p, group + p * WIDTH);
-    }
-}
-
-/* group[p * WIDTH + r] = X[r * d + p] - shift[p] for the WIDTH rows at X, of which there are
- * `left`; what is in the lanes of rows past them does not matter. */
-static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *shift, real *group) {
-    for (ptrdiff_t v = 0; v < WIDTH; v += LANES, X += LANES * d, left -= LANES, group += LANES) {
-        const ptrdiff_t whole = left >= LANES + QUAD ? d : left >= LANES ? d - d % QUAD : 0;
-        pack_rows(X, d, whole, shift, group);
-        for (ptrdiff_t p = whole; p < d; p++)
-            for (ptrdiff_t r = 0; r < LANES; r++)
-                group[p * WIDTH + r] = r < left ? X[r * d + p] - shift[p] : 0;
-    }
-}
-
-/* half[j] = -|c_j|^2 / 2 */
-static void fill_half(const real *centres, ptrdiff_t k, ptrdiff_t d, real *half) {
-    for (ptrdiff_t j = 0; j < k; j++) {
-        real square = 0;
-        for (ptrdiff_t p = 0; p < d; p++)
-            square = r_fma(centres[j * d + p], centres[j * d + p], square);
-        half[j] = -square / 2;
-    }
-}
-
-/* A tile's accumulators are registers only where `rows` is a constant. */
-#define WITH_CONSTANT(rows, call)                                                                  \
-    switch (rows) {                                                                                \
-    case 1:                                                                                        \
-        call(1);                                                                                   \
-        break;                                                                                     \
-    case 2:                                                                                        \
-        call(2);                                                                                   \
-        break;                                                                                     \
-    case 3:                                                                                        \
-        call(3);                                                                                   \
-        break;                                                                                     \
-    case 4:                                                                                        \
-        call(4);                                                                                   \
-        break;                                                                                     \
-    case 5:                                                                                        \
-        call(5);                                                                                   \
-        break;                                                                                     \
-    case 6:                                                                                        \
-        call(6);                                                                                   \
-        break;                                                                                     \
-    case 7:                                                                                        \
-        call(7);                                                                                   \
-        break;                                                                                     \
-    default:                                                                                       \
-        call(8);                                                                                   \
-        break;                                                                                     \
-    }
-
-/* Raises best to x.c_j - |c_j|^2/2 for centres j = first ... first + rows - 1, wherever that is
- * larger, and sets index there: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2/2). Ties stay with the lower j.
- */
-INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *centres,
-                      const real *half, ptrdiff_t first, real *best, real *index) {
-    vec score[8][GROUP];
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < GROUP; v++) score[i][v] =
-        v_set(half[first + i]);
-    const real *c = centres + first * d;
-    for (ptrdiff_t p = 0; p < d; p++, c++, group += WIDTH) {
-        vec x[GROUP];
-        UNROLL for (int v = 0; v < GROUP; v++) x[v] = v_load(group + v * LANES);
-        UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < GROUP; v++) score[i][v] =
-            v_fma(v_set(c[i * d]), x[v], score[i][v]);
-    }
-    UNROLL for (int v = 0; v < GROUP; v++) {
-        vec top = v_load(best + v * LANES), at = v_load(index + v * LANES);
-        UNROLL for (int i = 0; i < rows; i++) {
-            const mask is_nearer = v_less(top, score[i][v]);
-            top = v_select(is_nearer, score[i][v], top);
-            at = v_select(is_nearer, v_set((real)(first + i)), at);
-        }
-        v_store(best + v * LANES, top);
-        v_store(index + v * LANES, at);
-    }
-}
-
-/* index[r] = the centre nearest to the group's row r. */
-static void nearest(const real *group, ptrdiff_t d, const real *centres, ptrdiff_t k,
-                    const real *half, real *index) {
-    real best[WIDTH];
-    for (int r = 0; r < WIDTH; r++) {
-        best[r] = -(real)INFINITY;
-        index[r] = 0;
-    }
-    const ptrdiff_t tiles = (k + TILE_ROWS - 1) / TILE_ROWS;
-    for (ptrdiff_t t = 0; t < tiles; t++) {
-        const ptrdiff_t first = k * t / tiles, rows = k * (t + 1) / tiles - first;
-#define BEST(rows) best_tile(rows, group, d, centres, half, first, best, index)
-        WITH_CONSTANT(rows, BEST)
-    }
-}
 
 /* A block's sums of x - shift by cluster: row i of a group is added to copy i & (copies - 1). */
 typedef struct {
     ptrdiff_t k, d, stride, copies;
-    const real *shift;
-    real *sums;  /* copies x k x stride, stride >= d a multiple of LANES */
-    real *tally; /* copies x k: how many rows */
+    const real *shift; /* stride, zeros past d */
+    real *sums;        /* copies x k x stride, stride >= d a multiple of LANES */
+    real *tally;       /* copies x k: how many rows */
 } block_sums;
+
+static block_sums new_block_sums(const search *s, real *scratch) {
+    const ptrdiff_t stride = panels_of(s->d) * LANES;
+    block_sums block = {.k = s->k, .d = s->d, .stride = stride};
+    block.copies = k_means_copies(s->k, s->d);
+    block.shift = scratch;
+    block.sums = scratch + stride;
+    block.tally = block.sums + block.copies * s->k * stride;
+    memset(scratch, 0, (size_t)(stride + block.copies * s->k * (stride + 1)) * sizeof(real));
+    memcpy(scratch, s->shift, (size_t)s->d * sizeof(real));
+    return block;
+}
 
 INLINE ptrdiff_t slot_of(const block_sums *block, ptrdiff_t i, int32_t label) {
     return (i & (block->copies - 1)) * block->k + label;
@@ -239,26 +110,19 @@ INLINE int64_t relabel(const real *index, ptrdiff_t rows, int32_t *labels) {
 static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
                   ptrdiff_t k, int32_t *labels, int64_t *changed, double *sums, int64_t *counts,
                   real *scratch) {
-    const ptrdiff_t stride = panels_of(d) * LANES, copies = k_means_copies(k, d);
-    real *group = aligned(scratch), *padded_shift = group + WIDTH * d;
-    real *block_sum = padded_shift + stride, *tally = block_sum + copies * k * stride;
-    real *half = tally + copies * k;
-    const block_sums block = {k, d, stride, copies, padded_shift, block_sum, tally};
-    memset(padded_shift, 0, (size_t)(half - padded_shift) * sizeof(real));
-    memcpy(padded_shift, shift, (size_t)d * sizeof(real));
-    fill_half(centres, k, d, half);
+    real *rest;
+    const search s = new_search(shift, centres, k, d, scratch, &rest);
+    const block_sums block = new_block_sums(&s, rest);
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
             const ptrdiff_t rows = smaller(n - r, WIDTH);
-            const real *x = X + r * d;
             real index[WIDTH];
-            pack_group(x, n - r, d, shift, group);
-            nearest(group, d, centres, k, half, index);
+            nearest_rows(&s, X + r * d, n - r, index);
             *changed += relabel(index, rows, labels + r);
             if (d <= LANES && (n - r - rows) * d >= LANES)
-                add_narrow_rows(x, rows, labels + r, &block);
+                add_narrow_rows(X + r * d, rows, labels + r, &block);
             else
-                add_rows(x, rows, labels + r, &block);
+                add_rows(X + r * d, rows, labels + r, &block);
         }
         carry(&block, sums, counts);
     }
@@ -267,14 +131,12 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
 /* labels[r] = the centre nearest to row r, as in lloyd. */
 static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
                    ptrdiff_t k, int32_t *labels, real *scratch) {
-    real *group = aligned(scratch), *half = group + WIDTH * d;
-    fill_half(centres, k, d, half);
+    real *rest;
+    const search s = new_search(shift, centres, k, d, scratch, &rest);
     for (ptrdiff_t r = 0; r < n; r += WIDTH) {
-        const ptrdiff_t rows = smaller(n - r, WIDTH);
         real index[WIDTH];
-        pack_group(X + r * d, n - r, d, shift, group);
-        nearest(group, d, centres, k, half, index);
-        for (ptrdiff_t i = 0; i < rows; i++)
+        nearest_rows(&s, X + r * d, n - r, index);
+        for (ptrdiff_t i = 0; i < smaller(n - r, WIDTH); i++)
             labels[r + i] = (int32_t)index[i];
     }
 }
@@ -303,14 +165,21 @@ static void inertia(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres
 /* square[i][v] = |A_i - b|^2 for rows i of A and the columns b of a group. */
 INLINE void square_tile(int rows, const real *A, const real *group, ptrdiff_t d,
                         vec square[][GROUP]) {
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < GROUP; v++) square[i][v] =
-        v_set(0);
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            square[i][v] = v_set(0);
+        }
+    }
     for (ptrdiff_t p = 0; p < d; p++, A++, group += WIDTH) {
         vec b[GROUP];
-        UNROLL for (int v = 0; v < GROUP; v++) b[v] = v_load(group + v * LANES);
-        UNROLL for (int i = 0; i < rows; i++) UNROLL for (int v = 0; v < GROUP; v++) {
-            const vec e = v_sub(b[v], v_set(A[i * d]));
-            square[i][v] = v_fma(e, e, square[i][v]);
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            b[v] = v_load(group + v * LANES);
+        }
+        UNROLL for (int i = 0; i < rows; i++) {
+            UNROLL for (int v = 0; v < GROUP; v++) {
+                const vec e = v_sub(b[v], v_set(A[i * d]));
+                square[i][v] = v_fma(e, e, square[i][v]);
+            }
         }
     }
 }
@@ -318,12 +187,13 @@ INLINE void square_tile(int rows, const real *A, const real *group, ptrdiff_t d,
 /* sums[i * LANES + lane] += min(closest, |candidate_i - x|^2) over a group's rows. */
 INLINE void potential_tile(int rows, const real *candidates, const real *group, ptrdiff_t d,
                            const real *closest, real *sums) {
-    vec square[8][GROUP];
+    vec square[TILE_ROWS][GROUP];
     square_tile(rows, candidates, group, d, square);
     UNROLL for (int i = 0; i < rows; i++) {
         vec sum = v_load(sums + i * LANES);
-        UNROLL for (int v = 0; v < GROUP; v++) sum =
-            v_add(sum, v_min(v_load(closest + v * LANES), square[i][v]));
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            sum = v_add(sum, v_min(v_load(closest + v * LANES), square[i][v]));
+        }
         v_store(sums + i * LANES, sum);
     }
 }
@@ -394,11 +264,13 @@ static void approach(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre
 /* out[i * k + j] = |A_i - b_j| for rows i of A and the first `count` columns b of a group. */
 INLINE void distance_tile(int rows, const real *A, const real *group, ptrdiff_t d, real *out,
                           ptrdiff_t k, ptrdiff_t count) {
-    vec square[8][GROUP];
+    vec square[TILE_ROWS][GROUP];
     square_tile(rows, A, group, d, square);
     UNROLL for (int i = 0; i < rows; i++) {
         real lanes[WIDTH];
-        UNROLL for (int v = 0; v < GROUP; v++) v_store(lanes + v * LANES, v_sqrt(square[i][v]));
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            v_store(lanes + v * LANES, v_sqrt(square[i][v]));
+        }
         memcpy(out + i * k, lanes, (size_t)count * sizeof(real));
     }
 }

@@ -22,7 +22,7 @@ HMLC_FAMILY(k_means, K_MEANS_KERNELS)
 /* A block's rows are summed into several copies of the sums in turn, as many as stay in the nearest
  * cache: an addition to a sum that was stored a moment ago would wait for the store. */
 static inline ptrdiff_t k_means_copies(ptrdiff_t k, ptrdiff_t d) {
-    ptrdiff_t copies = 16;
+    ptrdiff_t copies = 8;
     while (copies > 1 && copies * k * (d + 16) > 5120)
         copies /= 2;
     return copies;
@@ -30,7 +30,7 @@ static inline ptrdiff_t k_means_copies(ptrdiff_t k, ptrdiff_t d) {
 
 /* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
-    return (k_means_copies(k, d) * k + 80) * (d + 17) + 34 * k + 64;
+    return (k_means_copies(k, d) * k + 80) * (d + 17) + 34 * k + 128;
 }
 
 #endif

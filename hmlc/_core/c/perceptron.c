@@ -228,7 +228,8 @@ static double logistic_loss(const net *v, const real *z, const real *y, real *de
     const ptrdiff_t k = v->size[v->layers];
     vec sum = v_set(0);
     for (ptrdiff_t c = 0; c < k; c += LANES, z += v->stride, delta += v->stride) {
-        const vec output = keep_upto(v_load(z), k - c, -INFINITY), target = load_upto(y + c, k - c, 0);
+        const vec output = keep_upto(v_load(z), k - c, -INFINITY),
+                  target = load_upto(y + c, k - c, 0);
         const mask is_on = v_less(v_set(R(0.5)), target);
         const vec wrong = v_select(is_on, v_sub(v_set(0), output), output);
         sum = v_add(sum, v_softplus(wrong));
@@ -359,7 +360,8 @@ static void swap_deltas(net *v) {
 /* ---- kernels ---- */
 
 /* out = the network's answer for every row: outputs, or probabilities.
- *   X n x d; units 2 x d; out n x k; scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy). */
+ *   X n x d; units 2 x d; out n x k; scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy).
+ */
 static void forward(const real *X, ptrdiff_t n, const real *units, const real *parameters,
                     const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch) {
     net v = lay_out(network, layers, least(n, HMLC_BLOCK_ROWS), scratch);
@@ -526,8 +528,8 @@ static void sgd(const real *X, const real *Y, const real *units, const ptrdiff_t
  * Sums: a batch's in order of rows. */
 static void adam(const real *X, const real *Y, const real *units, const ptrdiff_t *order,
                  ptrdiff_t n, ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers,
-                 const double *rates, double *powers, real *parameters, real *moments,
-                 double *cost, real *scratch) {
+                 const double *rates, double *powers, real *parameters, real *moments, double *cost,
+                 real *scratch) {
     net v = lay_out(network, layers, least(n, batch_size), scratch);
     const ptrdiff_t count = perceptron_weights(v.size, layers, 1);
     real *second = v.state + perceptron_weights(v.size, layers, LANES);

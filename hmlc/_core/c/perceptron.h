@@ -75,8 +75,8 @@ static inline ptrdiff_t perceptron_transposed(const ptrdiff_t *size, ptrdiff_t l
 static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t layers,
                                            ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t lanes) {
     const ptrdiff_t *size = network + 2;
-    const ptrdiff_t columns = perceptron_columns(size, layers + 1, lanes) +
-                              2 * perceptron_widest(size, layers, lanes);
+    const ptrdiff_t columns =
+        perceptron_columns(size, layers + 1, lanes) + 2 * perceptron_widest(size, layers, lanes);
     return lanes + perceptron_room(rows) * columns +
            copies * perceptron_weights(size, layers, lanes) +
            perceptron_transposed(size, layers, lanes);

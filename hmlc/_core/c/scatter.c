@@ -105,10 +105,18 @@ INLINE void join_row(const real *products, ptrdiff_t width, const join *w, ptrdi
         S[l] += (double)products[l] + (outer_i * outer[l] - inner_i * inner[l]);
 }
 
+/* The next block, which a tile asks memory for a part of at each row: so the products hide the
+ * wait for the rows. */
+typedef struct {
+    uintptr_t address;
+    ptrdiff_t stride;
+} fetch;
+
 /* acc[r][g] += sum over the block's rows of column r of `left` times panel g of `right`. */
 INLINE void tile_products(int panels, const real *left, const real *right, ptrdiff_t rows,
-                          vec acc[ROWS][PANELS]) {
+                          fetch next, vec acc[ROWS][PANELS]) {
     for (ptrdiff_t p = 0; p < rows; p++) {
+        prefetch(next.address + (uintptr_t)(p * next.stride));
         vec b[PANELS];
         for (int g = 0; g < panels; g++)
             b[g] = v_load(right + g * PANEL + p * LANES);
@@ -125,13 +133,13 @@ INLINE void tile_products(int panels, const real *left, const real *right, ptrdi
 
 /* S's rows [i, i + ROWS) and the columns of `panels` panels from c on. */
 INLINE void add_tile(int panels, const block *b, const join *w, ptrdiff_t i, ptrdiff_t c,
-                     double *S) {
+                     fetch next, double *S) {
     const ptrdiff_t m = b->d + b->t;
     vec acc[ROWS][PANELS];
     for (int r = 0; r < ROWS; r++)
         for (int g = 0; g < panels; g++)
             acc[r][g] = v_set(0);
-    tile_products(panels, panel_at(b, i) + i % LANES, panel_at(b, c), b->rows, acc);
+    tile_products(panels, panel_at(b, i) + i % LANES, panel_at(b, c), b->rows, next, acc);
     for (int r = 0; r < ROWS && i + r < m; r++)
         for (int g = 0; g < panels; g++) {
             const ptrdiff_t column = c + g * LANES;
@@ -145,17 +153,20 @@ INLINE void add_tile(int panels, const block *b, const join *w, ptrdiff_t i, ptr
 }
 
 static void add_products(const block *b, const join *w, ptrdiff_t start, double *S) {
-    ptrdiff_t c = start;
-    while (c < b->stop) {
-        const int panels = b->stop - c > LANES ? PANELS : 1;
-        const ptrdiff_t end = min_of(c + panels * LANES, b->stop);
+    ptrdiff_t tiles = 0;
+    for (ptrdiff_t c = start; c < b->stop; c += PANELS * LANES)
+        tiles += (min_of(c + PANELS * LANES, b->stop) + ROWS - 1) / ROWS;
+    const ptrdiff_t bytes = b->rows * b->d * (ptrdiff_t)sizeof(real);
+    fetch next = {(uintptr_t)(b->X + b->rows * b->d), (bytes / tiles + b->rows - 1) / b->rows};
+    for (ptrdiff_t c = start; c < b->stop; c += PANELS * LANES) {
+        const ptrdiff_t end = min_of(c + PANELS * LANES, b->stop);
         for (ptrdiff_t i = 0; i < end; i += ROWS) {
-            if (panels == 1)
-                add_tile(1, b, w, i, c, S);
+            if (b->stop - c > LANES)
+                add_tile(PANELS, b, w, i, c, next, S);
             else
-                add_tile(PANELS, b, w, i, c, S);
+                add_tile(1, b, w, i, c, next, S);
+            next.address += (uintptr_t)(next.stride * b->rows);
         }
-        c += panels * LANES;
     }
 }
 

@@ -281,6 +281,17 @@ INLINE vec v_pow2(vec a) {
     return a;
 }
 
+/* Asks for the cache line at an address, which need not be anybody's. */
+INLINE void prefetch(uintptr_t address) {
+#if defined(__GNUC__)
+    __builtin_prefetch((const void *)address, 0, 2);
+#elif defined(_M_X64)
+    _mm_prefetch((const char *)address, _MM_HINT_T1);
+#else
+    (void)address;
+#endif
+}
+
 /* The first `count` lanes from memory, the others `fill`; nothing is read past the end. */
 INLINE vec v_load_part(const real *p, ptrdiff_t count, real fill) {
     real lanes[LANES];

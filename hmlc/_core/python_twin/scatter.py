@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def update(
     X: NDArray[np.floating],
     Y: NDArray[np.floating],

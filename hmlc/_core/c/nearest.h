@@ -1,0 +1,169 @@
+/* The centre nearest to each of WIDTH rows.
+ *
+ * The rows are laid across the lanes: a group is transposed (packed once, used for all centres), so
+ * that each lane finds its own row's nearest centre. Every (row, centre) product is one chain of
+ * FMAs in order of columns.
+ *
+ * Rejected: centres across the lanes, which needs no packing but a reduction over lanes for every
+ * row, and idles 13 lanes of 16 at three clusters. Products along the rows, where those are long:
+ * the centres (31 kB at 10 of 784 columns) are read again for every pair of rows, and that took
+ * half as long again as packing.
+ */
+#ifndef HMLC_NEAREST_H
+#define HMLC_NEAREST_H
+
+#include "tile.h"
+
+/* Where a vector is one register there are enough for two at a time. */
+enum { GROUP = REGS == 1 ? 2 : 1, WIDTH = GROUP * LANES };
+
+INLINE real *aligned(real *p) {
+    return (real *)(((uintptr_t)p + 63) / 64 * 64);
+}
+
+INLINE ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) {
+    return a < b ? a : b;
+}
+
+#if defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 8")
+#else
+#define UNROLL
+#endif
+
+/* Stores `count` of a few transposed columns, less their shifts, into a group. */
+INLINE void store_columns(ptrdiff_t count, const vec columns[], const real *shift, real *to) {
+    for (ptrdiff_t c = 0; c < count; c++)
+        v_store(to + c * WIDTH, v_sub(columns[c], v_set(shift[c])));
+}
+
+/* Transposes LANES rows' first `whole` columns into a group; the last quad may read past a row's
+ * end, into the row after. */
+static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *shift, real *group) {
+    vec columns[QUAD];
+    ptrdiff_t p = 0;
+    for (; p + QUAD <= whole; p += QUAD) {
+        v_transpose(X + p, d, columns);
+        store_columns(QUAD, columns, shift + p, group + p * WIDTH);
+    }
+    if (p < whole) {
+        v_transpose(X + p, d, columns);
+        store_columns(whole - p, columns, shift + p, group + p * WIDTH);
+    }
+}
+
+/* group[p * WIDTH + r] = X[r * d + p] - shift[p] for the WIDTH rows at X, of which there are
+ * `left`; what is in the lanes of rows past them does not matter. */
+static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *shift, real *group) {
+    for (ptrdiff_t v = 0; v < WIDTH; v += LANES, X += LANES * d, left -= LANES, group += LANES) {
+        const ptrdiff_t whole = left >= LANES + QUAD ? d : left >= LANES ? d - d % QUAD : 0;
+        pack_rows(X, d, whole, shift, group);
+        for (ptrdiff_t p = whole; p < d; p++)
+            for (ptrdiff_t r = 0; r < LANES; r++)
+                group[p * WIDTH + r] = r < left ? X[r * d + p] - shift[p] : 0;
+    }
+}
+
+/* half[j] = -|c_j|^2 / 2 */
+static void fill_half(const real *centres, ptrdiff_t k, ptrdiff_t d, real *half) {
+    for (ptrdiff_t j = 0; j < k; j++) {
+        real square = 0;
+        for (ptrdiff_t p = 0; p < d; p++)
+            square = r_fma(centres[j * d + p], centres[j * d + p], square);
+        half[j] = -square / 2;
+    }
+}
+
+/* A tile's accumulators are registers only where its number of rows, at most TILE_ROWS, is a
+ * constant. */
+#define CONSTANT_CASE(constant, call)                                                              \
+    case constant:                                                                                 \
+        if (constant <= TILE_ROWS) {                                                               \
+            call(constant);                                                                        \
+        }                                                                                          \
+        break;
+#define WITH_CONSTANT(rows, call)                                                                  \
+    switch (rows) {                                                                                \
+        CONSTANT_CASE(1, call)                                                                     \
+        CONSTANT_CASE(2, call)                                                                     \
+        CONSTANT_CASE(3, call)                                                                     \
+        CONSTANT_CASE(4, call)                                                                     \
+        CONSTANT_CASE(5, call)                                                                     \
+        CONSTANT_CASE(6, call)                                                                     \
+        CONSTANT_CASE(7, call)                                                                     \
+        CONSTANT_CASE(8, call)                                                                     \
+    }
+
+/* Raises best to x.c_j - |c_j|^2/2 for centres j = first ... first + rows - 1, wherever that is
+ * larger, and sets index there: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2/2). Ties stay with the lower j.
+ */
+INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *centres,
+                      const real *half, ptrdiff_t first, real *best, real *index) {
+    vec score[TILE_ROWS][GROUP];
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            score[i][v] = v_set(half[first + i]);
+        }
+    }
+    const real *c = centres + first * d;
+    for (ptrdiff_t p = 0; p < d; p++, c++, group += WIDTH) {
+        vec x[GROUP];
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            x[v] = v_load(group + v * LANES);
+        }
+        UNROLL for (int i = 0; i < rows; i++) {
+            UNROLL for (int v = 0; v < GROUP; v++) {
+                score[i][v] = v_fma(v_set(c[i * d]), x[v], score[i][v]);
+            }
+        }
+    }
+    UNROLL for (int v = 0; v < GROUP; v++) {
+        vec top = v_load(best + v * LANES), at = v_load(index + v * LANES);
+        UNROLL for (int i = 0; i < rows; i++) {
+            const mask is_nearer = v_less(top, score[i][v]);
+            top = v_select(is_nearer, score[i][v], top);
+            at = v_select(is_nearer, v_set((real)(first + i)), at);
+        }
+        v_store(best + v * LANES, top);
+        v_store(index + v * LANES, at);
+    }
+}
+
+/* Centres, and what finding the nearest takes; made by new_search. */
+typedef struct {
+    ptrdiff_t k, d;
+    const real *centres; /* k x d, relative to shift */
+    const real *shift;   /* d */
+    real *half;          /* k: -|c|^2 / 2 */
+    real *group;         /* WIDTH x d: the packed rows */
+} search;
+
+/* Takes its arrays from `scratch` on; *rest is what is left of it. */
+static search new_search(const real *shift, const real *centres, ptrdiff_t k, ptrdiff_t d,
+                         real *scratch, real **rest) {
+    search s = {.k = k, .d = d, .centres = centres, .shift = shift};
+    s.group = aligned(scratch);
+    s.half = s.group + WIDTH * d;
+    *rest = aligned(s.half + k);
+    fill_half(centres, k, d, s.half);
+    return s;
+}
+
+/* index[r] = the nearest centre, of equals the first, to row r of the WIDTH at X, of which there
+ * are `left`. */
+static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *index) {
+    real best[WIDTH];
+    for (int r = 0; r < WIDTH; r++) {
+        best[r] = -(real)INFINITY;
+        index[r] = 0;
+    }
+    pack_group(X, left, s->d, s->shift, s->group);
+    const ptrdiff_t tiles = (s->k + TILE_ROWS - 1) / TILE_ROWS;
+    for (ptrdiff_t t = 0; t < tiles; t++) {
+        const ptrdiff_t first = s->k * t / tiles, rows = s->k * (t + 1) / tiles - first;
+#define BEST(rows) best_tile(rows, s->group, s->d, s->centres, s->half, first, best, index)
+        WITH_CONSTANT(rows, BEST)
+    }
+}
+
+#endif

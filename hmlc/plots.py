@@ -1,0 +1,387 @@
+"""Pictures of data and fitted models; needs matplotlib (``pip install hmlc[plot]``).
+
+Every function draws into `ax`, or into a new figure of pyplot's where that is None, and returns the
+Axes.
+"""
+
+import importlib
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from hmlc._image_plots import image_grid, weight_images
+from hmlc._plot_style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    MARKERS,
+    ORANGE,
+    PALETTE,
+    RED,
+    SKY,
+    Array,
+    Axes,
+    dress,
+    entitle,
+    new_axes,
+)
+from hmlc._speed_chart import speed_chart
+
+__all__ = [
+    "clusters",
+    "cost_history",
+    "decision_regions",
+    "density_contours",
+    "image_grid",
+    "image_report",
+    "regression_line",
+    "regression_surface",
+    "save",
+    "scatter_classes",
+    "speed_chart",
+    "threshold_curve",
+    "weight_images",
+]
+
+GRID_POINTS = 300
+"""Points along each side of a plane on which a model is evaluated."""
+
+
+def _columns(X: Any, count: int) -> Array:
+    matrix = np.asarray(X)
+    if matrix.ndim != 2 or matrix.shape[1] != count:
+        raise ValueError(f"X must have {count} column(s) to be drawn; got shape {matrix.shape}")
+    return matrix
+
+
+def _span(values: Array, margin: float = 0.08) -> tuple[float, float]:
+    """Return the least and largest value with a margin, which a constant has too."""
+    low, high = float(values.min()), float(values.max())
+    pad = (high - low) * margin or 1.0
+    return low - pad, high + pad
+
+
+def _plane(X: Array, points: int = GRID_POINTS) -> tuple[Array, Array, Array]:
+    """Return the two axes of a grid around two columns, and the grid's points as rows."""
+    x, y = (np.linspace(*_span(column), points) for column in X.T)
+    return x, y, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
+def _scatter(ax: Axes, points: Array, index: int, label: str | None) -> None:
+    """Draw the points (n, 2) of one class: each class has its colour and its marker."""
+    ax.scatter(
+        points[:, 0], points[:, 1], s=26, color=PALETTE[index % len(PALETTE)],
+        marker=MARKERS[index % len(MARKERS)], edgecolors="white", linewidths=0.6, label=label,
+        zorder=3,
+    )  # fmt: skip
+
+
+def _covers_decades(values: Array, decades: float = 2) -> bool:
+    return bool(values.min() > 0 and values.max() > 10**decades * values.min())
+
+
+def cost_history(model: Any, ax: Axes = None) -> Axes:
+    """Draw the cost before the first iteration and after each, of a model with `cost_history_`.
+
+    Costs that cover more than two powers of ten have a logarithmic axis.
+    """
+    costs = np.asarray(model.cost_history_)
+    costs = costs.reshape(len(costs), -1)
+    ax = new_axes(ax)
+    for index, line in enumerate(costs.T):
+        label = f"target {index}" if costs.shape[1] > 1 else None
+        marker = "." if len(line) <= 40 else None
+        ax.plot(
+            line, color=PALETTE[index % len(PALETTE)], linewidth=1.8, label=label, marker=marker
+        )
+    if _covers_decades(costs):
+        ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    legend = "best" if costs.shape[1] > 1 else None
+    return dress(ax, "Cost while fitting", "iteration", "cost", legend=legend)
+
+
+def regression_line(
+    model: Any, X: Any, y: Any, *, feature_name: str = "x", target_name: str = "y", ax: Axes = None
+) -> Axes:
+    """Draw a target over one feature, and the model's prediction as a line.
+
+    Parameters
+    ----------
+    model : fitted regressor
+    X : array of shape (n_samples, 1)
+    y : array of shape (n_samples,)
+    feature_name, target_name : str
+        Words at the axes.
+    ax : matplotlib Axes, optional
+    """
+    matrix = _columns(X, 1)
+    ax = new_axes(ax)
+    _scatter(ax, np.column_stack([matrix, np.asarray(y).reshape(-1)]), 0, "data")
+    x = np.linspace(matrix.min(), matrix.max(), 500)
+    line = np.asarray(model.predict(x.reshape(-1, 1))).reshape(-1)
+    ax.plot(x, line, color=RED, linewidth=2.2, label="fit", zorder=4)
+    return dress(ax, "Data and fit", feature_name, target_name)
+
+
+def regression_surface(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    feature_names: Sequence[str] = ("x0", "x1"),
+    target_name: str = "y",
+    ax: Axes = None,
+) -> Axes:
+    """Draw a target over two features in three dimensions, and the model's surface.
+
+    Points above the surface and below it have different colours, and a stalk to the surface.
+
+    Parameters
+    ----------
+    model : fitted regressor
+    X : array of shape (n_samples, 2)
+    y : array of shape (n_samples,)
+    feature_names, target_name : str
+        Words at the axes.
+    ax : matplotlib Axes3D, optional
+    """
+    matrix, target = _columns(X, 2), np.asarray(y).reshape(-1)
+    ax = new_axes(ax, width=6.4, height=5.0, projection="3d")
+    x0, x1, plane = _plane(matrix, 25)
+    surface = np.asarray(model.predict(plane)).reshape(len(x1), len(x0))
+    ax.plot_surface(*np.meshgrid(x0, x1), surface, color=SKY, alpha=0.35, linewidth=0)
+    fitted = np.asarray(model.predict(matrix)).reshape(-1)
+    above = target >= fitted
+    for index, (side, word) in enumerate(((above, "above the fit"), (~above, "below the fit"))):
+        points = np.column_stack([matrix[side], target[side]])
+        color = (BLUE, RED)[index]
+        size = 16 if len(matrix) < 300 else 5
+        ax.scatter(*points.T, s=size, color=color, depthshade=False, label=word)
+        feet = np.column_stack([matrix[side], fitted[side]])
+        stalks = np.stack([points, feet, np.full_like(feet, np.nan)], axis=1).reshape(-1, 3)
+        ax.plot(*stalks.T, color=color, linewidth=0.6, alpha=0.6)
+    ax.set_xlabel(feature_names[0], color=INK)
+    ax.set_ylabel(feature_names[1], color=INK)
+    ax.set_zlabel(target_name, color=INK)
+    ax.tick_params(colors=INK, labelsize=8)
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        axis.set_pane_color("white")
+    ax.view_init(elev=22, azim=-60)
+    ax.set_box_aspect(None, zoom=0.95)
+    ax.legend(loc="upper left", fontsize=9, edgecolor=FAINT)
+    entitle(ax, "Data and fit")
+    return ax
+
+
+def scatter_classes(
+    X: Any, y: Any, *, feature_names: Sequence[str] = ("x0", "x1"), ax: Axes = None
+) -> Axes:
+    """Draw points of two features, each label with a colour and a marker of its own.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, 2)
+    y : array of shape (n_samples,)
+        Labels.
+    feature_names : two str
+        Words at the axes.
+    ax : matplotlib Axes, optional
+    """
+    matrix, labels = _columns(X, 2), np.asarray(y)
+    ax = new_axes(ax)
+    for index, label in enumerate(np.unique(labels)):
+        _scatter(ax, matrix[labels == label], index, str(label))
+    return dress(ax, "Classes", *feature_names)
+
+
+def decision_regions(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    feature_names: Sequence[str] = ("x0", "x1"),
+    target_names: Sequence[str] | None = None,
+    ax: Axes = None,
+) -> Axes:
+    """Draw labelled points of two features over the regions that a classifier gives each class.
+
+    Parameters
+    ----------
+    model : fitted classifier with `classes_`
+    X : array of shape (n_samples, 2)
+    y : array of shape (n_samples,)
+        True labels.
+    feature_names : two str
+        Words at the axes.
+    target_names : sequence of str, optional
+        A word for each of `classes_`.
+    ax : matplotlib Axes, optional
+    """
+    matrix, labels, classes = _columns(X, 2), np.asarray(y), np.asarray(model.classes_)
+    names = [str(label) for label in classes] if target_names is None else target_names
+    ax = new_axes(ax)
+    x0, x1, plane = _plane(matrix)
+    codes = np.searchsorted(classes, model.predict(plane)).reshape(len(x1), len(x0))
+    colors = [PALETTE[index % len(PALETTE)] for index in range(len(classes))]
+    levels = np.arange(len(classes) + 1) - 0.5
+    ax.contourf(x0, x1, codes, levels=levels, colors=colors, alpha=0.18)
+    for index in range(len(classes)):
+        ax.contour(x0, x1, codes == index, levels=[0.5], colors=[INK], linewidths=0.8)
+        _scatter(ax, matrix[labels == classes[index]], index, str(names[index]))
+    dress(ax, "Decision regions", *feature_names)
+    ax.grid(visible=False)
+    return ax
+
+
+def clusters(
+    model: Any,
+    X: Any,
+    columns: tuple[int, int] = (0, 1),
+    *,
+    feature_names: Sequence[str] | None = None,
+    ax: Axes = None,
+) -> Axes:
+    """Draw two columns of the rows that a clustering was fitted on, and its centres.
+
+    Parameters
+    ----------
+    model : fitted clustering with `labels_` and `cluster_centers_`
+    X : array of shape (n_samples, n_features)
+        The rows given to `fit`.
+    columns : two int
+        Which columns to draw.
+    feature_names : sequence of str, optional
+        A word for each column of X.
+    ax : matplotlib Axes, optional
+    """
+    points, centers = (np.asarray(a)[:, list(columns)] for a in (X, model.cluster_centers_))
+    names = [f"x{j}" for j in columns]
+    if feature_names is not None:
+        names = [str(feature_names[j]) for j in columns]
+    ax = new_axes(ax)
+    for index in range(len(centers)):
+        mine = np.asarray(model.labels_) == index
+        _scatter(ax, points[mine], index, f"cluster {index}")
+    ax.scatter(
+        *centers.T, s=190, marker="X", color=INK, edgecolors="white", linewidths=1.4,
+        label="centres", zorder=5,
+    )  # fmt: skip
+    return dress(ax, f"{len(centers)} clusters", *names)
+
+
+def density_contours(
+    detector: Any,
+    X: Any,
+    *,
+    feature_names: Sequence[str] = ("x0", "x1"),
+    ax: Axes = None,
+) -> Axes:
+    """Draw two features, lines of equal log-density, and rings around the rows that are flagged.
+
+    Lines are k^2 / 2 below the peak, k = 1 ... 5: k standard deviations out, of a Gaussian.
+
+    Parameters
+    ----------
+    detector : fitted anomaly detector
+        With `score_samples`, higher where rows are denser, and `threshold_`: rows that score less
+        are flagged. The line of the threshold is dashed.
+    X : array of shape (n_samples, 2)
+    feature_names : two str
+        Words at the axes.
+    ax : matplotlib Axes, optional
+    """
+    matrix = _columns(X, 2)
+    ax = new_axes(ax)
+    x0, x1, plane = _plane(matrix)
+    scores = np.asarray(detector.score_samples(plane)).reshape(len(x1), len(x0))
+    own = np.asarray(detector.score_samples(matrix))
+    bands = scores.max() - 0.5 * np.arange(5, -1, -1.0) ** 2
+    ax.contourf(x0, x1, scores, levels=bands, cmap="Blues", alpha=0.35)
+    ax.contour(x0, x1, scores, levels=bands[:-1], colors=[BLUE], linestyles="solid", linewidths=0.7)
+    ax.contour(
+        x0, x1, scores, levels=[detector.threshold_], colors=[RED], linestyles="dashed",
+        linewidths=1.6,
+    )  # fmt: skip
+    _scatter(ax, matrix, 0, "rows")
+    flagged = own < detector.threshold_
+    ax.scatter(
+        *matrix[flagged].T, s=150, facecolors="none", edgecolors=RED, linewidths=1.6,
+        label="flagged", zorder=4,
+    )  # fmt: skip
+    ax.plot([], [], color=RED, linestyle="dashed", linewidth=1.6, label="threshold")
+    return dress(ax, f"{int(flagged.sum())} of {len(matrix)} rows flagged", *feature_names)
+
+
+def threshold_curve(selection: Any, ax: Axes = None) -> Axes:
+    """Draw precision, recall and F1 for every threshold, with the chosen one marked.
+
+    Parameters
+    ----------
+    selection : object
+        What `select_threshold` returned: `thresholds`, `precisions`, `recalls`, `f1s`, and the
+        chosen `threshold`.
+    ax : matplotlib Axes, optional
+
+    Notes
+    -----
+    Where scores reach far down, the thresholds at which neither precision nor recall moves much
+    would fill the picture: the axis covers those from which F1 is at least a tenth of its best.
+    """
+    thresholds, f1s = np.asarray(selection.thresholds), np.asarray(selection.f1s)
+    ax = new_axes(ax)
+    curves = (
+        ("precision", selection.precisions, BLUE, "dashed"),
+        ("recall", selection.recalls, ORANGE, "dashdot"),
+        ("F1", f1s, GREEN, "solid"),
+    )
+    for name, values, color, style in curves:
+        ax.step(
+            thresholds, values, where="post", color=color, linestyle=style, linewidth=1.8,
+            label=name,
+        )  # fmt: skip
+    best = float(f1s.max())
+    ax.axvline(selection.threshold, color=INK, linewidth=0.8)
+    ax.plot(
+        selection.threshold, best, "o", color=RED, markeredgecolor="white", markersize=9,
+        label=f"chosen: {selection.threshold:.4g}, F1 {best:.3f}", zorder=5,
+    )  # fmt: skip
+    if _covers_decades(thresholds):
+        ax.set_xscale("log")
+    else:
+        ax.set_xlim(*_span(thresholds[f1s >= best / 10]))
+    ax.set_ylim(-0.03, 1.05)
+    return dress(ax, "Choice of the threshold", "threshold", "share")
+
+
+def image_report(model: Any, weights: Any, X: Any, y: Any, shape: tuple[int, int]) -> Any:
+    """Return a figure of what a classifier of images learned, and how it does on others.
+
+    Parameters
+    ----------
+    model : fitted classifier with `cost_history_`
+    weights : array of shape (n_images, n_pixels)
+        Rows of its weights, drawn as images.
+    X : array of shape (n_samples, n_pixels)
+        Images that it has not seen; the first are drawn with its predictions.
+    y : array of shape (n_samples,)
+        Their labels.
+    shape : two int
+        Rows and columns of an image.
+    """
+    figure = importlib.import_module("matplotlib.figure").Figure((13, 7), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
+    top, bottom = left.subfigures(2, 1, height_ratios=(1.6, 1))
+    weight_images(weights, shape, ax=top.subplots())
+    cost_history(model, ax=bottom.subplots())
+    image_grid(X, y, model.predict(X), shape, ax=right.subplots())
+    return figure
+
+
+def save(ax: Axes, path: str | PathLike[str]) -> None:
+    """Write the figure of an Axes to a file, in the format of its ending, and close it."""
+    ax.figure.savefig(path)
+    importlib.import_module("matplotlib.pyplot").close(ax.figure)

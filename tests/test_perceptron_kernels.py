@@ -1,0 +1,278 @@
+"""Perceptron kernels: against finite differences, back-propagation by hand, and each other."""
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import hmlc
+from hmlc._backend import kernels
+
+ACTIVATIONS = {"relu": 0, "tanh": 1, "sigmoid": 2}
+LOSSES = {"squared": 0, "softmax": 1, "logistic": 2}
+SHAPES = [(3, 2), (5, 4, 3), (18, 17, 9, 2), (1, 33, 1)]
+
+
+def n_parameters(sizes):
+    return sum((a + 1) * b for a, b in itertools.pairwise(sizes))
+
+
+def case(sizes, activation, loss, dtype, seed=0, n=7):
+    """Return rows, targets, units, parameters and the network's codes."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(2, 3, (n, sizes[0])).astype(dtype)
+    Y = rng.normal(size=(n, sizes[-1])).astype(dtype)
+    if loss != "squared":
+        Y = np.eye(sizes[-1], dtype=dtype)[rng.integers(sizes[-1], size=n)]
+    units = np.stack([rng.normal(2, 1, sizes[0]), rng.uniform(0.2, 0.5, sizes[0])]).astype(dtype)
+    theta = rng.normal(0, 0.6, n_parameters(sizes)).astype(dtype)
+    network = np.array([ACTIVATIONS[activation], LOSSES[loss], *sizes], np.intp)
+    return X, Y, units, theta, network
+
+
+def cost_and_gradient(X, Y, units, theta, network, l2=0.0):
+    cost, gradient = np.zeros(1), np.zeros(len(theta))
+    kernels().perceptron.loss_and_gradient(X, Y, units, theta, network, cost, gradient)
+    kernels().perceptron.penalty(theta, network, l2, cost, gradient)
+    return float(cost[0]), gradient
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("sizes", SHAPES)
+def test_gradient_matches_finite_differences(sizes, activation, loss, backend):
+    X, Y, units, theta, network = case(sizes, activation, loss, np.float64)
+    l2 = 0.7
+    _, gradient = cost_and_gradient(X, Y, units, theta, network, l2)
+    # Central differences: truncation h^2 |f'''| / 6 with f''' of order 1e2 here, and rounding
+    # 1e-16 cost / h, of which h = 1e-5 keeps both near 1e-9.
+    h = 1e-5
+    rng = np.random.default_rng(1)
+    chosen = rng.permutation(len(theta))[: 12 if backend == "python" else 60]
+    for i in chosen:
+        sides = []
+        for sign in (1, -1):
+            moved = theta.copy()
+            moved[i] += sign * h
+            sides.append(cost_and_gradient(X, Y, units, moved, network, l2)[0])
+        assert gradient[i] == pytest.approx((sides[0] - sides[1]) / (2 * h), rel=1e-6, abs=1e-6)
+
+
+def plain_probabilities(z, loss):
+    if loss == "softmax":
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+    p = 1 / (1 + np.exp(-z))
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("n", [1, 7, 256, 300])
+def test_forward_by_hand(n, loss, dtype, backend):
+    """Two layers written out, with a tanh between."""
+    X, _, units, theta, network = case((6, 5, 3), "tanh", loss, dtype, n=n)
+    first, last = theta[:35].reshape(7, 5), theta[35:].reshape(6, 3)
+    a = np.tanh((X.astype(float) - units[0]) * units[1] @ first[:-1] + first[-1])
+    z = a @ last[:-1] + last[-1]
+    expected = z if loss == "squared" else plain_probabilities(z, loss)
+    out = np.full((n, 3), np.nan, dtype)
+    kernels().perceptron.forward(X, units, theta, network, out)
+    # Sums of at most 7 terms of order 1.
+    np.testing.assert_allclose(
+        out,
+        expected,
+        rtol=2e-5 if dtype == np.float32 else 1e-13,
+        atol=1e-6 if dtype == np.float32 else 1e-14,
+    )
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=2, max_size=4).map(tuple),
+    st.sampled_from(list(ACTIVATIONS)),
+    st.sampled_from(list(LOSSES)),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(1, 40),
+    st.integers(0, 2**32 - 1),
+)
+def test_twins_agree(sizes, activation, loss, dtype, n, seed):
+    X, Y, units, theta, network = case(sizes, activation, loss, dtype, seed, n)
+    results = []
+    for name in ("c", "numpy", "python"):
+        with hmlc.use_backend(name):
+            out = np.empty_like(Y)
+            kernels().perceptron.forward(X, units, theta, network, out)
+            cost, gradient = cost_and_gradient(X, Y, units, theta, network, 0.3)
+            results.append((out, cost, gradient))
+    eps = np.finfo(dtype).eps
+    for other in results[1:]:
+        for left, right in zip(results[0], other, strict=True):
+            # Each level multiplies a rounding error by at most a few units' weights.
+            scale = 1 + np.max(np.abs(right))
+            np.testing.assert_allclose(left, right, rtol=0, atol=2000 * eps * scale)
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+@pytest.mark.parametrize("sizes", [(4, 3), (9, 20, 3)])
+def test_methods_twins_agree(method, sizes, dtype):
+    X, Y, units, theta, network = case(sizes, "tanh", "softmax", dtype, n=23)
+    order = np.random.default_rng(3).permutation(23).astype(np.intp)[:21]
+    results = [run(method, X, Y, units, theta, network, order, 5, name) for name in BACKENDS]
+    tolerance = 1e-4 if dtype == np.float32 else 1e-12
+    for other in results[1:]:
+        for left, right in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance)
+
+
+BACKENDS = ("c", "numpy", "python")
+
+
+def run(method, X, Y, units, theta, network, order, batch_size, backend="c", calls=1):
+    """Return parameters, state and cost after the batches of `order`, in one call or several."""
+    parameters, cost = theta.copy(), np.zeros(1)
+    state = np.zeros((2, len(theta)), theta.dtype)
+    powers, per_call = np.ones(2), -(-len(order) // calls)
+    with hmlc.use_backend(backend):
+        for first in range(0, len(order), per_call):
+            rows = order[first : first + per_call]
+            if method == "adam":
+                rates = np.array([0.01, 0.9, 0.999, 1e-8, 0.02])
+                kernels().perceptron.adam(
+                    X, Y, units, rows, batch_size, network, rates, powers, parameters, state, cost
+                )
+            else:
+                rates = np.array([0.05, 0.9, 0.02])
+                kernels().perceptron.sgd(
+                    X, Y, units, rows, batch_size, network, rates, parameters, state[0], cost
+                )
+    return parameters, state, cost
+
+
+def test_sgd_by_its_definition(backend):
+    X, Y, units, theta, network = case((4, 6, 3), "sigmoid", "softmax", np.float64, n=10)
+    order = np.arange(10, dtype=np.intp)[::-1].copy()
+    parameters, velocity = theta.copy(), np.zeros_like(theta)
+    for batch in (order[:4], order[4:8], order[8:]):
+        _, gradient = cost_and_gradient(
+            X[batch], Y[batch], units, parameters, network, l2=0.02 * len(batch)
+        )
+        velocity = 0.9 * velocity - 0.05 * gradient / len(batch)
+        parameters = parameters + velocity
+    got, state, _ = run("sgd", X, Y, units, theta, network, order, 4, backend)
+    np.testing.assert_allclose(got, parameters, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(state[0], velocity, rtol=1e-11, atol=1e-13)
+
+
+def test_adam_by_its_definition(backend):
+    """Algorithm 1 of Kingma and Ba as printed; its epsilon is 1e-8 sqrt(1 - beta2^t) here."""
+    X, Y, units, theta, network = case((4, 6, 3), "sigmoid", "softmax", np.float64, n=10)
+    order = np.arange(10, dtype=np.intp)
+    parameters, m, v = theta.copy(), np.zeros_like(theta), np.zeros_like(theta)
+    for t, batch in enumerate((order[:4], order[4:8], order[8:]), start=1):
+        _, gradient = cost_and_gradient(
+            X[batch], Y[batch], units, parameters, network, l2=0.02 * len(batch)
+        )
+        g = gradient / len(batch)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        root = np.sqrt(v / (1 - 0.999**t)) + 1e-8 / np.sqrt(1 - 0.999**t)
+        parameters = parameters - 0.01 * m / (1 - 0.9**t) / root
+    got, _, _ = run("adam", X, Y, units, theta, network, order, 4, backend)
+    np.testing.assert_allclose(got, parameters, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+def test_calls_leave_no_trace(method, dtype):
+    X, Y, units, theta, network = case((20, 18, 3), "relu", "softmax", dtype, n=90)
+    order = np.random.default_rng(3).permutation(90).astype(np.intp)
+    whole = run(method, X, Y, units, theta, network, order, 10)
+    cut = run(method, X, Y, units, theta, network, order, 10, calls=3)
+    copied = run(method, X[order], Y[order], units, theta, network, np.arange(90), 10)
+    for other in (cut, copied):
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(whole, other, strict=True))
+
+
+def test_blocks_leave_no_trace(dtype):
+    X, Y, units, theta, network = case((20, 18, 3), "tanh", "logistic", dtype, n=700)
+    whole = cost_and_gradient(X, Y, units, theta, network)
+    cost, gradient = np.zeros(1), np.zeros(len(theta))
+    for rows in (slice(0, 512), slice(512, 700)):
+        kernels().perceptron.loss_and_gradient(
+            X[rows], Y[rows], units, theta, network, cost, gradient
+        )
+    assert whole[0] == cost[0]
+    assert whole[1].tobytes() == gradient.tobytes()
+
+
+@pytest.mark.parametrize("loss", ["softmax", "logistic"])
+def test_far_out_outputs_stay_finite(loss, dtype, backend):
+    """Weights of 1e4: probabilities 0 and 1, losses of order 1e4, no overflow on the way."""
+    X = np.array([[1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]], dtype)
+    Y = np.array([[1, 0], [1, 0], [0, 1]], dtype)
+    units = np.array([[0, 0], [1, 1]], dtype)
+    theta = np.array([1e4, 0, 0, 1e4, 0, 0], dtype)
+    network = np.array([0, LOSSES[loss], 2, 2], np.intp)
+    out = np.empty_like(Y)
+    kernels().perceptron.forward(X, units, theta, network, out)
+    expected = [[1, 0], [0, 1], [0.5, 0.5]]
+    np.testing.assert_allclose(out, expected, atol=1e-30)
+    cost, gradient = cost_and_gradient(X, Y, units, theta, network)
+    assert np.isfinite(gradient).all()
+    # By hand: row losses 0, 2e4, log 2; or 0, 1e4 + 1e4, 1e4.
+    by_hand = 2e4 + np.log(2) if loss == "softmax" else 3e4
+    assert cost == pytest.approx(by_hand, rel=1e-5)
+
+
+PROGRAM = """
+import hashlib, numpy as np
+from test_perceptron_kernels import case, cost_and_gradient, run
+digest = hashlib.sha256()
+for dtype in (np.float32, np.float64):
+    for activation in ("relu", "tanh", "sigmoid"):
+        for loss in ("squared", "softmax", "logistic"):
+            data = case((37, 19, 21, 5), activation, loss, dtype, n=301)
+            cost, gradient = cost_and_gradient(*data, 0.5)
+            digest.update(np.float64(cost).tobytes() + gradient.tobytes())
+            order = np.arange(301, dtype=np.intp)
+            for method in ("sgd", "adam"):
+                for array in run(method, *data, order, 40):
+                    digest.update(array.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def digest_under(isa):
+    paths = [str(Path(__file__).parent), *filter(None, sys.path), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "HMLC_ISA": isa, "PYTHONPATH": os.pathsep.join(paths)}
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "HMLC_ISA names" in result.stderr:
+        pytest.skip(f"this build or processor has no {isa}")
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_vector_width_leaves_no_trace():
+    assert digest_under("avx2") == digest_under("avx512")
+
+
+def test_lengths_are_checked():
+    X, Y, units, theta, network = case((4, 6, 3), "relu", "softmax", np.float64, n=5)
+    forward = kernels().perceptron.forward
+    with pytest.raises(ValueError, match="number of parameters"):
+        forward(X, units, theta[:-1].copy(), network, np.empty_like(Y))
+    with pytest.raises(ValueError, match="columns of X"):
+        forward(X[:, :3].copy(), units, theta, network, np.empty_like(Y))
+    with pytest.raises(ValueError, match="without columns"):
+        forward(X, units, theta, np.array([0, 1, 4, 0, 3], np.intp), np.empty_like(Y))
+    with pytest.raises(ValueError, match="a row that X has not"):
+        run("sgd", X, Y, units, theta, network, np.array([0, 5], np.intp), 2)
