@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Plan, Result, show_seconds
+from benchmarks.harness import QUICK, Plan, Result, show_seconds
 from benchmarks.limits import Limits, as_json
 
 PACKAGES = (
     "hmlc", "numpy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "torch", "scipy", "glum",
 )  # fmt: skip
+SPARE = 0.2
+"""Processors above its number of threads that a contender may keep busy without a remark."""
 
 
 @dataclass
@@ -181,8 +183,8 @@ def table(record: dict[str, Any]) -> str:
             f"{line.share_of_limit:.0%}" if line.share_of_limit else "-",
             f"{own['peak']:.2f}" if own.get("peak") else "-",
         ])  # fmt: skip
-    text = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    return text + "\n" + "\n".join(_short_of_quality(record)) + "\n".join(_notes(record))
+    drawn = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([*drawn, "", *_remarks(record)])
 
 
 def _time(result: Result | None) -> str:
@@ -195,22 +197,22 @@ def _ratio(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.2f}"
 
 
-def _short_of_quality(record: dict[str, Any]) -> Iterator[str]:
-    """Yield who did not do the work: no time of theirs counts."""
+def _remarks(record: dict[str, Any]) -> Iterator[str]:
+    """Yield what a reader must know beside the table, such as whose times do not count."""
+    if record["plan"]["quick"]:
+        yield f"A quick run, of a {QUICK}th of the rows: it measures nothing."
+    for note in sorted({result["note"] for result in record["results"]} - {""}):
+        yield f"Pixels: {note}."
     for result in record["results"]:
+        where = f"{result['row']}, {result['dtype']}, {result['threads']} threads"
         for each in result["contenders"]:
-            if not each["ok"] and "deviation" in each:
+            if "deviation" in each and not each["ok"]:
                 yield (
-                    f"\n{each['name']}, {result['row']}, {result['dtype']}, "
-                    f"{result['threads']} threads: {result['measure']} {each['deviation']:.1e}, "
-                    f"above {result['limit']:.0e}"
+                    f"- {each['name']}, {where}: {result['measure']} "
+                    f"{each['deviation']:.1e}, above {result['limit']:.0e}"
                 )
-
-
-def _notes(record: dict[str, Any]) -> Iterator[str]:
-    noted = {result["note"] for result in record["results"] if result["note"]}
-    for note in sorted(noted):
-        yield f"\nPixels: {note}."
+            if max(each.get("busy", [0])) > result["threads"] + SPARE:
+                yield f"- {each['name']}, {where}: kept {max(each['busy']):.1f} processors busy"
 
 
 def chart(record: dict[str, Any], path: Path) -> None:
@@ -231,8 +233,10 @@ def chart(record: dict[str, Any], path: Path) -> None:
             if ratio is not None:
                 y = place[line.row] + shift
                 axes.barh(y, ratio - 1, height=0.36, left=1, color=colour)
-                beyond = ratio * 1.04 if ratio > 1 else 1.04
-                axes.text(beyond, y, f"{ratio:.3g}", va="center", fontsize=7)
+                axes.text(
+                    1.01, y, f"{ratio:.3g}", va="center", fontsize=7,
+                    transform=axes.get_yaxis_transform(),
+                )  # fmt: skip
         axes.barh(math.nan, math.nan, color=colour, label=dtype)
     goals = {line.row: line.goal for line in found}
     axes.scatter(
@@ -246,7 +250,7 @@ def chart(record: dict[str, Any], path: Path) -> None:
     axes.set_ylim(-0.7, len(names) - 0.3)
     axes.margins(x=0.08)
     axes.set_xlabel(f"times as fast as the best peer\n{record['machine']['processor']}", fontsize=8)
-    axes.legend(loc="lower right", fontsize=8)
+    figure.legend(loc="outside upper right", ncols=3, fontsize=8)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)

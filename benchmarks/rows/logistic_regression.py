@@ -255,12 +255,12 @@ def gradient_work(data: Data) -> Work:
 
 TWO = (
     Contender("hmlc", partial(hmlc_fit, tol=1e-4)),
-    Contender("sklearn", partial(sklearn_fit, solver="lbfgs", tol=1e-4), "lbfgs"),
+    Contender("sklearn", partial(sklearn_fit, solver="lbfgs", tol=2.5e-4), "lbfgs"),
     Contender("sklearn", partial(sklearn_fit, solver="newton-cholesky", tol=1e-4), "newton-chol."),
-    Contender("sklearnex", partial(sklearnex_fit, tol=1e-4)),
+    Contender("sklearnex", partial(sklearnex_fit, tol=2.5e-4)),
     Contender("glum", partial(glum_fit, tol=1e-4)),
     Contender("torch", partial(torch_lbfgs, loss="sigmoid", tol=1e-4), "L-BFGS"),
-    Contender("scipy", partial(scipy_fit, cost=sigmoid_cost, tol=1e-4), "L-BFGS"),
+    Contender("scipy", partial(scipy_fit, cost=sigmoid_cost, tol=2.5e-4), "L-BFGS"),
     Contender("numpy", numpy_newton, "Newton"),
 )
 SOFTMAX = (
