@@ -92,7 +92,7 @@ def in_float64(data: Data) -> Data:
 
 def least(data: Data, *, cost: Cost) -> dict[str, Any]:
     data = in_float64(data)
-    return {"least": objective(data, cost, *minimise(data, cost, 1e-9))[0]}
+    return {"least": objective(data, cost, *minimise(data, cost, 1e-7))[0]}
 
 
 def excess(data: Data, reference: Data, answer: Any, *, cost: Cost) -> float:
@@ -179,7 +179,7 @@ def scipy_fit(data: Data, *, cost: Cost, tol: float) -> Run:
     return Run(lambda: minimise(data, cost, tol), lambda answer: answer)
 
 
-def numpy_newton(data: Data, *, steps: int = 6, block: int = 8192) -> Run:
+def numpy_newton(data: Data, *, steps: int = 4, block: int = 8192) -> Run:
     """Newton's method, a block of rows at a time: gradient and Hessian in one sweep."""
 
     def call() -> tuple[Any, Any]:
