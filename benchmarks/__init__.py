@@ -1,0 +1,1 @@
+"""hmlc beside other libraries: the same work, to the same quality, in the same run."""
