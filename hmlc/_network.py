@@ -58,7 +58,7 @@ class Network:
             start = stop
         return layers
 
-    def initial_parameters(self, rng: np.random.Generator) -> Vector:
+    def initial_parameters(self, rng: "np.random.Generator") -> Vector:
         """Draw weights, uniform within +-limit, that keep variances alike from level to level.
 
         limit = sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 16); for layers that end
@@ -229,7 +229,7 @@ def minimise_in_batches(
     batch_size: int,
     max_iter: int,
     tol: float,
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
     report: Report,
 ) -> Minimum:
     """Go over all rows in a new random order, a batch at a time, until the cost has settled.

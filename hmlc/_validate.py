@@ -291,7 +291,7 @@ def check_n_jobs(value: Any) -> int | None:
     return int(value)
 
 
-def random_generator(random_state: Any) -> np.random.Generator:
+def random_generator(random_state: Any) -> "np.random.Generator":
     """Return a generator from None, a seed, a Generator or a RandomState."""
     if isinstance(random_state, np.random.Generator):
         return random_state

@@ -178,7 +178,7 @@ class KMeans(Estimator):
         _validate.check_finite(centres, "init")
         return centres
 
-    def _seeds(self, rows: Rows, n_clusters: int, rng: np.random.Generator) -> Array:
+    def _seeds(self, rows: Rows, n_clusters: int, rng: "np.random.Generator") -> Array:
         draw = plus_plus_seeds if self.init == "k-means++" else random_seeds
         return draw(rows, n_clusters, rng)
 

@@ -90,7 +90,7 @@ class _Perceptron(Estimator):
         self.n_features_in_ = X.shape[1]
 
     def _minimise(
-        self, problem: _network.Problem, start: Vector, rng: np.random.Generator
+        self, problem: _network.Problem, start: Vector, rng: "np.random.Generator"
     ) -> _optimize.Minimum:
         limits: dict[str, Any] = {
             "max_iter": self.max_iter,

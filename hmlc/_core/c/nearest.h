@@ -5,8 +5,8 @@
  * FMAs in order of columns.
  *
  * Rejected: centres across the lanes, which needs no packing but a reduction over lanes for every
- * row, and idles 13 lanes of 16 at three clusters. Where rows are long beside the number of centres,
- * packing takes as long as the products, and long_rows.h is used instead.
+ * row, and idles 13 lanes of 16 at three clusters. Where rows are long beside the number of
+ * centres, packing takes as long as the products, and long_rows.h is used instead.
  */
 #ifndef HMLC_NEAREST_H
 #define HMLC_NEAREST_H
