@@ -69,14 +69,29 @@ class Estimator:
 
     def _check_rows(self, X: Any) -> Array:
         """Return X for a fitted estimator: a finite matrix with as many columns as at `fit`."""
+        matrix = self._as_rows(X)
+        _validate.check_finite(matrix, "X")
+        return matrix
+
+    def _as_rows(self, X: Any) -> Array:
+        """Do what `_check_rows` does, but for the look at X's values."""
         self._check_fitted()
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.as_matrix(X)
         if matrix.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {matrix.shape[1]} features, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} features as input."
             )
         return matrix
+
+
+def in_both_types(*arrays: Array) -> dict[np.dtype[Any], list[Array]]:
+    """Return parameters by float type, so that an answer for a row need not convert them."""
+    with np.errstate(over="ignore"):
+        return {
+            dtype: [array.astype(dtype, copy=False) for array in arrays]
+            for dtype in _validate.FLOATS
+        }
 
 
 def _same(value: Any, default: Any) -> bool:

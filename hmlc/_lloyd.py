@@ -4,7 +4,7 @@ Inside the iteration centres are float64 and relative to a shift, the mean of th
 cancels however far from the origin the rows lie.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,21 +84,10 @@ class Rows:
         """Return centres relative to the shift, for the kernels that want them so."""
         return (centres.astype(np.float64) - self.shift).astype(self.dtype)
 
-    def step(self, centres: Double, labels: Labels) -> Clusters:
-        """Relabel all rows by centres relative to the shift; return the clusters' statistic."""
-        near, lloyd = centres.astype(self.dtype), kernels().k_means.lloyd
-
-        def kernel(rows: Array, first: int, last: int, partial: Clusters) -> None:
-            lloyd(
-                rows,
-                self.shift,
-                near,
-                labels[first:last],
-                partial.changed,
-                partial.sums,
-                partial.counts,
-            )
-
+    def reduce(
+        self, centres: Array, kernel: Callable[[Array, int, int, Clusters], None]
+    ) -> Clusters:
+        """Return the clusters' statistic that a kernel takes of all rows."""
         return _passes.reduce_rows(
             self.matrix,
             self.dtype,
@@ -107,7 +96,7 @@ class Rows:
             Clusters.merge,
             n_jobs=self.n_jobs,
             flops_per_row=self._flops(len(centres)),
-            partial_bytes=centres.nbytes,
+            partial_bytes=8 * centres.size,
         )
 
     def assign(self, centres: Array, labels: Labels) -> None:
@@ -168,6 +157,82 @@ class Rows:
         )
 
 
+class PlainSteps:
+    """Lloyd's steps in which every row is compared with every centre."""
+
+    def __init__(self, rows: Rows, n_clusters: int) -> None:
+        self.rows = rows
+        self.labels: Labels = np.full(len(rows.matrix), -1, np.int32)
+
+    def step(self, centres: Array) -> Clusters:
+        """Relabel all rows by centres relative to the shift; return the clusters' statistic."""
+        lloyd, shift = kernels().k_means.lloyd, self.rows.shift
+
+        def kernel(rows: Array, first: int, last: int, part: Clusters) -> None:
+            labels = self.labels[first:last]
+            lloyd(rows, shift, centres, labels, part.changed, part.sums, part.counts)
+
+        return self.rows.reduce(centres, kernel)
+
+    def relabel(self, row: int, cluster: int) -> None:
+        """Give a row to a cluster whose centre is not its nearest."""
+        self.labels[row] = cluster
+
+    def settle(self, centres: Array) -> None:
+        """Label all rows by centres in their own units."""
+        self.rows.assign(centres, self.labels)
+
+
+class BoundedSteps(PlainSteps):
+    """The same steps, in which rows are passed over whose labels bounds of distances prove.
+
+    Sums are kept from step to step and changed by the rows that change their clusters alone, so
+    they depend on the labels' history but not on which rows were passed over.
+    """
+
+    def __init__(self, rows: Rows, n_clusters: int) -> None:
+        super().__init__(rows, n_clusters)
+        self.lower = np.zeros((n_clusters, len(rows.matrix)), rows.dtype)
+        self.upper = np.full(len(rows.matrix), np.inf, rows.dtype)
+        self.clusters = Clusters(n_clusters, rows.matrix.shape[1])
+        self.centres: Array = np.zeros(self.clusters.sums.shape, rows.dtype)
+
+    def step(self, centres: Array) -> Clusters:
+        lloyd, shift = kernels().k_means.lloyd_bounded, self.rows.shift
+        steps = _lengths_or_more(centres, self.centres)
+
+        def kernel(rows: Array, first: int, last: int, part: Clusters) -> None:
+            labels, lower = self.labels[first:last], self.lower[:, first:last]
+            state = (labels, lower, self.upper[first:last])
+            lloyd(rows, shift, centres, steps, *state, part.changed, part.sums, part.counts)
+
+        self.clusters.changed[:] = 0
+        self.clusters.merge(self.rows.reduce(centres, kernel))
+        self.clusters.sums[self.clusters.counts == 0] = 0
+        self.centres = centres
+        return self.clusters
+
+    def relabel(self, row: int, cluster: int) -> None:
+        super().relabel(row, cluster)
+        self.upper[row] = np.inf
+
+    def settle(self, centres: Array) -> None:
+        self.step(self.rows.centred(centres))
+
+
+def _lengths_or_more(to: Array, start: Array) -> Array:
+    """Return the distances of rows from each other, rounded upward in their float type."""
+    with np.errstate(over="ignore"):
+        squares = np.sum((to.astype(np.float64) - start) ** 2, axis=1)
+        # A sum of squares in float64 is right to far better than 1e-6.
+        return np.nextafter(np.sqrt(squares) * (1 + 1e-6), np.inf).astype(to.dtype)
+
+
+def _use_bounds(n_clusters: int, n_columns: int) -> bool:
+    """Say whether rows are long beside their bounds: is_long of the C sources."""
+    return n_columns >= 128 and n_columns >= 16 * n_clusters
+
+
 def _farthest(squares: Array, labels: Labels, counts: NDArray[np.int64]) -> Iterator[int]:
     """Yield rows off their centres, the farthest first, that are not alone in their clusters.
 
@@ -181,11 +246,12 @@ def _farthest(squares: Array, labels: Labels, counts: NDArray[np.int64]) -> Iter
             yield int(row)
 
 
-def _fill_empty(rows: Rows, clusters: Clusters, centres: Double, labels: Labels) -> None:
+def _fill_empty(steps: PlainSteps, clusters: Clusters, centres: Double) -> None:
     """Give every empty cluster a row of its own: the farthest from its centre."""
     empty = np.flatnonzero(clusters.counts == 0)
     if len(empty) == 0:
         return
+    rows, labels = steps.rows, steps.labels
     _, squares = rows.inertia((centres + rows.shift).astype(rows.dtype), labels)
     for cluster, row in zip(empty, _farthest(squares, labels, clusters.counts), strict=False):
         x = (rows.at(row) - rows.shift).astype(np.float64)
@@ -195,7 +261,7 @@ def _fill_empty(rows: Rows, clusters: Clusters, centres: Double, labels: Labels)
         clusters.sums[cluster] = x
         clusters.counts[cluster] = 1
         clusters.changed += 1
-        labels[row] = cluster
+        steps.relabel(row, int(cluster))
 
 
 def lloyd(
@@ -208,18 +274,18 @@ def lloyd(
     squares about the shift, from which the cost of each step follows without another pass:
     sum |x - m_label|^2 = sum |x - s|^2 - sum_j n_j |m_j - s|^2.
     """
-    labels = np.full(len(rows.matrix), -1, np.int32)
+    steps = (BoundedSteps if _use_bounds(*seeds.shape) else PlainSteps)(rows, len(seeds))
     centres = seeds.astype(np.float64) - rows.shift
     history: list[float] = []
     converged = False
     while len(history) < max_iter and not converged:
-        clusters = rows.step(centres, labels)
-        _fill_empty(rows, clusters, centres, labels)
+        clusters = steps.step(centres.astype(rows.dtype))
+        _fill_empty(steps, clusters, centres)
         before, centres = centres, clusters.means(centres)
         converged = clusters.changed[0] == 0 or ordered_sum((centres - before) ** 2) <= tol
         history.append(max(total - clusters.explained(), 0.0))
         report(len(history), history[-1])
     settled = (centres + rows.shift).astype(rows.dtype)
-    rows.assign(settled, labels)
-    inertia, _ = rows.inertia(settled, labels)
-    return Run(settled, labels, inertia, np.array(history), bool(converged))
+    steps.settle(settled)
+    inertia, _ = rows.inertia(settled, steps.labels)
+    return Run(settled, steps.labels, inertia, np.array(history), bool(converged))

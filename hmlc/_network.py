@@ -23,6 +23,8 @@ LOSSES = ("squared", "softmax", "logistic")
 
 CALL_FLOPS = 3e9
 """Batches are handed to a kernel in pieces of about this work, so that Ctrl-C is answered."""
+TEAM_FLOPS = 3_000_000
+"""A batch's work for which another thread is worth meeting it twice; measured."""
 CALL_BYTES = 16 << 20
 """The most that is converted for one such piece, where rows are not as the kernel takes them."""
 LANE_ROWS = 4 * _passes.BLOCK_ROWS
@@ -56,7 +58,7 @@ class Network:
             start = stop
         return layers
 
-    def initial_parameters(self, rng: np.random.Generator) -> Vector:
+    def initial_parameters(self, rng: "np.random.Generator") -> Vector:
         """Draw weights, uniform within +-limit, that keep variances alike from level to level.
 
         limit = sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010, eq. 16); for layers that end
@@ -169,9 +171,12 @@ def sgd(
     step, codes, units = kernels().perceptron.sgd, problem.network.codes, problem.units
     velocity = np.zeros_like(parameters)
     rates = np.array([learning_rate, momentum, problem.l2 / len(problem.Y)])
+    threads, memory = _team(problem, batch_size)
 
     def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        step(X, Y, units, order, batch_size, codes, rates, parameters, velocity, cost)
+        batches = (X, Y, units, order, batch_size, codes)
+        results = (rates, parameters, velocity, cost)
+        _passes.run_together(lambda *who: step(*batches, *results, *who, memory), threads)
 
     return take
 
@@ -181,11 +186,22 @@ def adam(problem: Problem, parameters: Array, batch_size: int, learning_rate: fl
     step, codes, units = kernels().perceptron.adam, problem.network.codes, problem.units
     moments, powers = np.zeros((2, len(parameters)), parameters.dtype), np.ones(2)
     rates = np.array([learning_rate, 0.9, 0.999, 1e-8, problem.l2 / len(problem.Y)])
+    threads, memory = _team(problem, batch_size)
 
     def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        step(X, Y, units, order, batch_size, codes, rates, powers, parameters, moments, cost)
+        batches = (X, Y, units, order, batch_size, codes)
+        results = (rates, powers, parameters, moments, cost)
+        _passes.run_together(lambda *who: step(*batches, *results, *who, memory), threads)
 
     return take
+
+
+def _team(problem: Problem, batch_size: int) -> tuple[int, Array]:
+    """Return how many threads share the work of a batch, and the memory in which they do."""
+    worthwhile = int(problem.network.flops_per_row * batch_size / TEAM_FLOPS)
+    threads = max(1, min(_passes.n_threads(problem.n_jobs), worthwhile))
+    new_memory = kernels().perceptron._new_memory
+    return threads, new_memory(problem.network.codes, batch_size, threads, problem.Y.dtype)
 
 
 def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:
@@ -213,7 +229,7 @@ def minimise_in_batches(
     batch_size: int,
     max_iter: int,
     tol: float,
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
     report: Report,
 ) -> Minimum:
     """Go over all rows in a new random order, a batch at a time, until the cost has settled.

@@ -7,6 +7,8 @@ rows are cut is a function of shapes alone.
 """
 
 import contextlib
+import functools
+import operator
 import os
 import threading
 from collections import deque
@@ -43,6 +45,11 @@ def lane_bounds(n_rows: int, partial_bytes: int = 0) -> list[int]:
     return [*starts, n_rows]
 
 
+def _is_direct(X: Array, dtype: DTypeLike) -> bool:
+    """Return whether a kernel of that dtype can read X as it lies."""
+    return X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned
+
+
 class RowReader:
     """Rows of a matrix as C-contiguous pieces of the kernels' float type.
 
@@ -53,7 +60,7 @@ class RowReader:
     def __init__(self, X: Array, dtype: DTypeLike) -> None:
         self.X = X
         self.dtype = np.dtype(dtype)
-        self.is_direct = X.dtype == self.dtype and X.flags.c_contiguous and X.flags.aligned
+        self.is_direct = _is_direct(X, self.dtype)
         piece_bytes = CALL_BYTES if self.is_direct else CONVERT_BYTES
         row_bytes = max(1, X.shape[1] * self.dtype.itemsize)
         self.piece_rows = max(1, piece_bytes // row_bytes // BLOCK_ROWS) * BLOCK_ROWS
@@ -129,7 +136,14 @@ def map_rows(
     n_jobs: int | None = None,
     flops_per_row: float = 1.0,
 ) -> None:
-    """Run kernel(rows, first, last) over all rows, for what it writes; see `reduce_rows`."""
+    """Run kernel(rows, first, last) over all rows, for what it writes; see `reduce_rows`.
+
+    Little work on rows that need no conversion is one call: a row's answer takes microseconds.
+    """
+    is_small = len(X) * flops_per_row <= SERIAL_FLOPS and X.nbytes <= CALL_BYTES
+    if is_small and _is_direct(X, dtype):
+        kernel(X, 0, len(X))
+        return
     reduce_rows(
         X,
         dtype,
@@ -260,6 +274,62 @@ def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
     drain()
     for worker in helpers:
         _wait(worker, waiting, errors)
+    if errors:
+        raise errors[0]
+
+
+def run_together(task: Callable[[int, int], None], threads: int) -> None:
+    """Run task(0, count) ... task(count - 1, count) all at the same time, each on its own thread.
+
+    So they may wait for one another. `count` is `threads`, or 1 while the pool is busy with another
+    caller's tasks. Ctrl-C is raised when all have ended.
+    """
+    held: list[bool] = []
+    try:
+        # An interruption between taking the lock and noting it would leave the pool busy for ever.
+        held += map(_pool_lock.acquire, [False] if threads > 1 else [])
+        if held == [True]:
+            _run_team(task, threads)
+        else:
+            task(0, 1)
+    finally:
+        if held == [True]:
+            _pool_lock.release()
+
+
+def _run_team(task: Callable[[int, int], None], threads: int) -> None:
+    """Let a worker start the others, for half a team would wait for ever for the other half.
+
+    Only the caller's thread can be interrupted.
+    """
+    while len(_workers) < threads:
+        _workers.append(_Worker())
+    leader, *others = _workers[:threads]
+    errors: list[BaseException] = []
+
+    def take_part(thread: int) -> None:
+        try:
+            task(thread, threads)
+        except BaseException as error:
+            errors.append(error)
+
+    def lead() -> None:
+        for thread, worker in enumerate(others, start=1):
+            worker.start(functools.partial(take_part, thread))
+        take_part(0)
+        for worker in others:
+            worker.done.acquire()
+
+    leader.work = lead
+    steps: list[Any] = []
+    while len(steps) < 2:
+        try:
+            # In one go, and noting what is done: an interruption falls before, or into the waiting.
+            steps.extend(map(operator.call, (leader.go.release, leader.done.acquire)[len(steps) :]))
+        except KeyboardInterrupt as error:
+            if not steps:
+                raise
+            errors.append(error)
     if errors:
         raise errors[0]
 

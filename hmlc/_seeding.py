@@ -13,7 +13,7 @@ Array = NDArray[Any]
 
 
 def _sample(
-    closest: Array, block_totals: Double, tries: int, rng: np.random.Generator
+    closest: Array, block_totals: Double, tries: int, rng: "np.random.Generator"
 ) -> list[int]:
     """Draw rows with probability proportional to `closest`; a row of zero only if all are."""
     cumulative = np.cumsum(block_totals)
@@ -31,7 +31,7 @@ def _sample(
     return drawn
 
 
-def plus_plus_seeds(rows: Rows, n_clusters: int, rng: np.random.Generator) -> Array:
+def plus_plus_seeds(rows: Rows, n_clusters: int, rng: "np.random.Generator") -> Array:
     """Return seeds far from each other: Arthur and Vassilvitskii, "k-means++", SODA 2007.
 
     The first is a row drawn uniformly. Each next is drawn with probability proportional to the
@@ -49,6 +49,6 @@ def plus_plus_seeds(rows: Rows, n_clusters: int, rng: np.random.Generator) -> Ar
     return np.stack(seeds)
 
 
-def random_seeds(rows: Rows, n_clusters: int, rng: np.random.Generator) -> Array:
+def random_seeds(rows: Rows, n_clusters: int, rng: "np.random.Generator") -> Array:
     """Return different rows, drawn uniformly."""
     return rows.at(rng.choice(len(rows.matrix), n_clusters, replace=False))

@@ -13,16 +13,22 @@ from hmlc._backend import kernels
 
 Array = NDArray[Any]
 
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+FLOATS = (FLOAT32, FLOAT64)
+
 
 def compute_dtype(*arrays: Array) -> np.dtype[Any]:
     """Return float32 where every array is float32 or float16, else float64."""
-    small = (np.dtype(np.float32), np.dtype(np.float16))
-    is_small = all(array.dtype.newbyteorder("=") in small for array in arrays)
-    return np.dtype(np.float32 if is_small else np.float64)
+    for array in arrays:
+        if array.dtype.kind != "f" or array.dtype.itemsize > 4:
+            return FLOAT64
+    return FLOAT32
 
 
 def _as_real(values: Any, name: str) -> Array:
     """Return an array of real numbers, as it is where it is one already."""
+    if type(values) is np.ndarray and values.dtype.char in "fd":
+        return values
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise TypeError(
             f"Sparse data was passed for {name}, but dense data is required. "
@@ -72,6 +78,15 @@ def check_finite(array: Array, name: str) -> None:
     raise ValueError(f"Input {name} contains {what}; the first is in row {row}.")
 
 
+def check_finite_by(answers: Array, array: Array, name: str) -> None:
+    """Do what `check_finite` does, for an array of which `answers` (float, contiguous) were made.
+
+    They must be finite only where the array is: then it is not read again, unless they are not.
+    """
+    if not kernels().elementwise.all_finite(answers.reshape(-1)):
+        check_finite(array, name)
+
+
 def _first_bad_row(matrix: Array, start: int) -> int:
     for row in range(start, len(matrix)):
         if not np.isfinite(matrix[row]).all():
@@ -112,13 +127,17 @@ def as_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int = 
             "Reshape your data using array.reshape(-1, 1) if it has a single feature "
             "or array.reshape(1, -1) if it contains a single sample."
         )
-    for axis, (unit, minimum) in enumerate((("sample", min_rows), ("feature", min_columns))):
-        if array.shape[axis] < minimum:
-            raise ValueError(
-                f"Found array with {array.shape[axis]} {unit}(s) (shape={array.shape}) "
-                f"while a minimum of {minimum} is required."
-            )
+    _check_count(array, 0, "sample", min_rows)
+    _check_count(array, 1, "feature", min_columns)
     return array
+
+
+def _check_count(array: Array, axis: int, unit: str, minimum: int) -> None:
+    if array.shape[axis] < minimum:
+        raise ValueError(
+            f"Found array with {array.shape[axis]} {unit}(s) (shape={array.shape}) "
+            f"while a minimum of {minimum} is required."
+        )
 
 
 def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
@@ -272,7 +291,7 @@ def check_n_jobs(value: Any) -> int | None:
     return int(value)
 
 
-def random_generator(random_state: Any) -> np.random.Generator:
+def random_generator(random_state: Any) -> "np.random.Generator":
     """Return a generator from None, a seed, a Generator or a RandomState."""
     if isinstance(random_state, np.random.Generator):
         return random_state

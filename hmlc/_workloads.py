@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from hmlc._backend import kernels
+
 Generator = np.random.Generator
 
 
@@ -125,6 +127,14 @@ def _lloyd(rng: Generator) -> tuple[Any, ...]:
     return *_clusters(rng), labels, changed, np.zeros((16, 8)), np.zeros(16, np.int64)
 
 
+def _lloyd_bounded(rng: Generator) -> tuple[Any, ...]:
+    X, shift, centres = _clusters(rng)
+    labels, changed = np.full(2000, -1, np.int32), np.zeros(1, np.int64)
+    bounds = np.zeros((16, 2000)), np.full(2000, np.inf)
+    statistic = np.zeros((16, 8)), np.zeros(16, np.int64)
+    return X, shift, centres, np.full(16, 0.01), labels, *bounds, changed, *statistic
+
+
 def _assign(rng: Generator) -> tuple[Any, ...]:
     return *_clusters(rng), np.zeros(2000, np.int32)
 
@@ -191,17 +201,24 @@ def _penalty(rng: Generator) -> tuple[Any, ...]:
     return parameters, NETWORK, 0.1, np.zeros(1), np.zeros(N_PARAMETERS)
 
 
+def _alone() -> tuple[Any, ...]:
+    """Return the team of one thread for batches of 50 rows: thread, threads and memory."""
+    return 0, 1, kernels().perceptron._new_memory(NETWORK, 50, 1, np.float64)
+
+
 def _sgd(rng: Generator) -> tuple[Any, ...]:
     X, Y, units, parameters = _perceptron(rng)
     order, rates = np.arange(200, dtype=np.intp), np.array([0.01, 0.9, 0.0])
-    return X, Y, units, order, 50, NETWORK, rates, parameters, np.zeros(N_PARAMETERS), np.zeros(1)
+    velocity, cost = np.zeros(N_PARAMETERS), np.zeros(1)
+    return X, Y, units, order, 50, NETWORK, rates, parameters, velocity, cost, *_alone()
 
 
 def _adam(rng: Generator) -> tuple[Any, ...]:
     X, Y, units, parameters = _perceptron(rng)
     order, rates = np.arange(200, dtype=np.intp), np.array([1e-3, 0.9, 0.999, 1e-8, 0.0])
     moments = np.zeros((2, N_PARAMETERS))
-    return X, Y, units, order, 50, NETWORK, rates, np.ones(2), parameters, moments, np.zeros(1)
+    powers, cost = np.ones(2), np.zeros(1)
+    return X, Y, units, order, 50, NETWORK, rates, powers, parameters, moments, cost, *_alone()
 
 
 WORKLOADS: tuple[Workload, ...] = (
@@ -229,6 +246,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("logistic.softmax", "2,000 x 10", _softmax),
     Workload("logistic.log_softmax", "2,000 x 10", _softmax),
     Workload("k_means.lloyd", "2,000 x 8, k 16", _lloyd),
+    Workload("k_means.lloyd_bounded", "2,000 x 8, k 16", _lloyd_bounded),
     Workload("k_means.assign", "2,000 x 8, k 16", _assign),
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),
     Workload("k_means.potentials", "2,000 x 8, 4 candidates", _potentials),

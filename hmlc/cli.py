@@ -224,9 +224,9 @@ def _load(path: Path) -> ModuleType:
 
 @contextmanager
 def _progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """Show a bar on standard error, where it is a terminal and tqdm is installed.
+    """Show a bar below what is printed, where that is a terminal and tqdm is installed.
 
-    Yields what names each step; what is printed meanwhile stands above the bar.
+    Yields what names each step.
     """
     try:
         from tqdm import tqdm
@@ -234,7 +234,7 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
     except ImportError:
         yield lambda name: None
         return
-    with tqdm(total=steps, file=sys.stderr, leave=False, disable=None) as bar:
+    with tqdm(total=steps, file=sys.stdout, leave=False, disable=None) as bar:
 
         def advance(name: str) -> None:
             bar.set_description(name, refresh=False)

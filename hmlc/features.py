@@ -184,7 +184,7 @@ class FeatureMap:
         return self.polynomial_degree == 1 and self.sinusoid_degree == 0
 
     def fit(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Learn the standard units of a checked matrix; return its columns.
+        """Learn a matrix's standard units; return its columns.
 
         Raises
         ------
@@ -200,9 +200,13 @@ class FeatureMap:
         return self.transform(X, n_jobs)
 
     def transform(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Return the columns of a checked matrix, in its compute dtype where any are made."""
+        """Return the columns of a matrix, in its compute dtype where any are made.
+
+        Then X is made sure to be finite first; else it is returned unseen.
+        """
         if self.is_identity:
             return X
+        _validate.check_finite(X, "X")
         dtype = _validate.compute_dtype(X)
         out = basis.new_matrix(len(X), self._width, dtype)
         in_units = self._standard_units(dtype)

@@ -124,7 +124,7 @@ class KMeans(Estimator):
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         rng = _validate.random_generator(self.random_state)
         n_runs = self._check_runs()
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.as_matrix(X)
         if len(matrix) < n_clusters:
             raise ValueError(f"n_samples={len(matrix)} should be >= n_clusters={n_clusters}")
         given = self._check_centres(matrix, n_clusters)
@@ -178,7 +178,7 @@ class KMeans(Estimator):
         _validate.check_finite(centres, "init")
         return centres
 
-    def _seeds(self, rows: Rows, n_clusters: int, rng: np.random.Generator) -> Array:
+    def _seeds(self, rows: Rows, n_clusters: int, rng: "np.random.Generator") -> Array:
         draw = plus_plus_seeds if self.init == "k-means++" else random_seeds
         return draw(rows, n_clusters, rng)
 

@@ -274,8 +274,7 @@ class LinearRegression(Estimator):
             sinusoid_degree=self.sinusoid_degree,
             normalize=self.normalize,
         )
-        check = _validate.as_matrix if features.is_identity else _validate.check_matrix
-        matrix = check(X)
+        matrix = _validate.as_matrix(X)
         target = _validate.check_target(y, len(matrix))
         columns = features.fit(matrix, self.n_jobs)
         d = columns.shape[1]
@@ -303,11 +302,11 @@ class LinearRegression(Estimator):
         ValueError, TypeError
             If X is not a finite real matrix with `n_features_in_` columns.
         """
-        matrix = self._check_rows(X)
+        matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
         dtype = _validate.compute_dtype(columns)
-        W = np.atleast_2d(self.coef_).astype(dtype)
-        b = np.atleast_1d(self.intercept_).astype(dtype)
+        W = np.ascontiguousarray(self.coef_, dtype).reshape(-1, columns.shape[1])
+        b = np.ascontiguousarray(self.intercept_, dtype)
         out = np.empty((len(columns), len(W)), dtype)
         affine = kernels().linalg.affine
         _passes.map_rows(
@@ -317,6 +316,7 @@ class LinearRegression(Estimator):
             n_jobs=_validate.check_n_jobs(self.n_jobs),
             flops_per_row=2 * W.size,
         )
+        _validate.check_finite_by(out, matrix, "X")
         return out if self.coef_.ndim == 2 else out[:, 0]
 
     def score(self, X: Any, y: Any) -> float:

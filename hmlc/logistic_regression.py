@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types
 from hmlc._logistic_cost import LogisticCost
 from hmlc.features import FeatureMap, column_moments
 
@@ -139,7 +139,7 @@ class LogisticRegression(Estimator):
             Where max_iter is reached before tol.
         """
         features = self._check_parameters()
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.as_matrix(X)
         classes, codes = _validate.check_labels(y, len(matrix))
         if len(classes) < 2:
             raise ValueError(
@@ -245,7 +245,7 @@ class LogisticRegression(Estimator):
             np.pad(minimum.cost_history, (0, length - len(minimum.cost_history)), "edge")
             for minimum in minima
         ]
-        self._weights, self._columns_units = W, units
+        self._weights_and_units = in_both_types(W, units)
         self.coef_ = weights.astype(units.dtype)
         self.intercept_ = (W[:, -1] - offset).astype(units.dtype)
         self.cost_history_ = np.array([math.fsum(costs) for costs in zip(*histories, strict=True)])
@@ -260,10 +260,10 @@ class LogisticRegression(Estimator):
 
     def _scores(self, X: Any) -> Array:
         """Return the scores of X's rows, (n_rows, 1) for two classes, else (n_rows, n_classes)."""
-        matrix = self._check_rows(X)
+        matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
         dtype = _validate.compute_dtype(columns)
-        weights, units = self._weights.astype(dtype), self._columns_units.astype(dtype)
+        weights, units = self._weights_and_units[dtype]
         out = np.empty((len(columns), len(weights)), dtype)
         kernel = kernels().logistic.scores
         _passes.map_rows(
@@ -273,6 +273,7 @@ class LogisticRegression(Estimator):
             n_jobs=_validate.check_n_jobs(self.n_jobs),
             flops_per_row=2 * weights.size,
         )
+        _validate.check_finite_by(out, matrix, "X")
         return out
 
     def _logits(self, X: Any) -> Array:
@@ -301,8 +302,9 @@ class LogisticRegression(Estimator):
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each row, (n_rows,)."""
         scores = self._scores(X)
-        codes = scores[:, 0] > 0 if len(self.classes_) == 2 else scores.argmax(axis=1)
-        return self.classes_[codes.astype(np.intp)]
+        is_pair = len(self.classes_) == 2
+        codes = (scores[:, 0] > 0).astype(np.intp) if is_pair else scores.argmax(axis=1)
+        return self.classes_[codes]
 
     def predict_proba(self, X: Any) -> Array:
         """Return every class's probability, (n_rows, n_classes); rows sum to 1."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _network, _optimize, _validate
-from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -61,7 +61,7 @@ class _Perceptron(Estimator):
         )
 
     def _fit(self, X: Array, Y: Array, loss: str, target_units: Vector | None = None) -> None:
-        """Fit checked rows to Y (n, n_outputs), whose dtype is that of the computation.
+        """Fit rows X to checked Y (n, n_outputs), whose dtype is that of the computation.
 
         Y may be in units of its own, which the fitted network's outputs then leave.
         """
@@ -72,6 +72,8 @@ class _Perceptron(Estimator):
         units = _network.raw_units(X.shape[1], np.dtype(np.float64))
         if self.normalize:
             units = _network.standard_units(X, n_jobs)
+        else:
+            _validate.check_finite(X, "X")
         problem = _network.Problem(network, X, Y, units.astype(Y.dtype), float(self.l2), n_jobs)
         minimum = self._minimise(problem, network.initial_parameters(rng), rng)
         if not minimum.converged:
@@ -88,7 +90,7 @@ class _Perceptron(Estimator):
         self.n_features_in_ = X.shape[1]
 
     def _minimise(
-        self, problem: _network.Problem, start: Vector, rng: np.random.Generator
+        self, problem: _network.Problem, start: Vector, rng: "np.random.Generator"
     ) -> _optimize.Minimum:
         limits: dict[str, Any] = {
             "max_iter": self.max_iter,
@@ -115,21 +117,20 @@ class _Perceptron(Estimator):
         )
 
     def _keep(self, network: _network.Network, parameters: Vector, dtype: np.dtype[Any]) -> None:
-        layers = network.layers(parameters.astype(dtype))
+        parameters = parameters.astype(dtype)
+        layers = network.layers(parameters)
         self.coefs_ = [layer[:-1] for layer in layers]
         self.intercepts_ = [layer[-1] for layer in layers]
+        self._network = network
+        units = _network.raw_units(network.sizes[0], dtype)
+        self._units_and_parameters = in_both_types(units, parameters)
 
-    def _outputs(self, X: Any, loss: str) -> Array:
-        """Return the network's answer for every row, from coefs_ and intercepts_."""
+    def _outputs(self, X: Any) -> Array:
+        """Return the network's answer for every row."""
         matrix = self._check_rows(X)
-        dtype = _validate.compute_dtype(matrix)
-        sizes = (matrix.shape[1], *(len(intercept) for intercept in self.intercepts_))
-        network = _network.Network(sizes, self.activation, loss)
-        layers = zip(self.coefs_, self.intercepts_, strict=True)
-        parameters = np.concatenate([part.reshape(-1) for layer in layers for part in layer])
-        units = _network.raw_units(matrix.shape[1], dtype)
+        units, parameters = self._units_and_parameters[_validate.compute_dtype(matrix)]
         n_jobs = _validate.check_n_jobs(self.n_jobs)
-        return network.outputs(matrix, units, parameters.astype(dtype), n_jobs)
+        return self._network.outputs(matrix, units, parameters, n_jobs)
 
 
 def _in_given_units(
@@ -193,8 +194,8 @@ class MLPClassifier(_Perceptron):
     random_state : int, Generator or RandomState, optional
         For the initial weights and the order of rows: the same seed gives the same network.
     n_jobs : int, optional
-        Threads of passes over all rows: None is HMLC_NUM_THREADS or all processors, -1 all. The
-        result does not depend on it.
+        Threads: None is HMLC_NUM_THREADS or all processors, -1 all. The result does not depend
+        on it.
     verbose : bool, default False
         Print the cost after every epoch or step.
 
@@ -284,7 +285,7 @@ class MLPClassifier(_Perceptron):
         """
         self._check_parameters()
         loss = _validate.check_choice(self.loss, "loss", _network.LOSSES[1:])
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.as_matrix(X)
         classes, labels = _validate.check_labels(y, len(matrix))
         if len(classes) < 2:
             raise ValueError(
@@ -299,7 +300,7 @@ class MLPClassifier(_Perceptron):
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every class for every row, (n, n_classes)."""
         self._check_fitted()
-        return self._outputs(X, self.loss)
+        return self._outputs(X)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label for every row, (n,)."""
@@ -350,8 +351,8 @@ class MLPRegressor(_Perceptron):
     random_state : int, Generator or RandomState, optional
         For the initial weights and the order of rows: the same seed gives the same network.
     n_jobs : int, optional
-        Threads of passes over all rows: None is HMLC_NUM_THREADS or all processors, -1 all. The
-        result does not depend on it.
+        Threads: None is HMLC_NUM_THREADS or all processors, -1 all. The result does not depend
+        on it.
     verbose : bool, default False
         Print the cost after every epoch or step.
 
@@ -434,7 +435,7 @@ class MLPRegressor(_Perceptron):
             If max_iter is reached before the cost has settled.
         """
         self._check_parameters()
-        matrix = _validate.check_matrix(X)
+        matrix = _validate.as_matrix(X)
         target = _validate.check_target(y, len(matrix))
         columns = target.reshape(len(target), -1)
         units = _network.raw_units(columns.shape[1], np.dtype(np.float64))
@@ -447,7 +448,7 @@ class MLPRegressor(_Perceptron):
 
     def predict(self, X: Any) -> Array:
         """Return the targets of every row, (n,) or (n, n_targets) as y was at `fit`."""
-        outputs = self._outputs(X, "squared")
+        outputs = self._outputs(X)
         return outputs[:, 0] if self._is_vector else outputs
 
     def score(self, X: Any, y: Any) -> float:
@@ -455,7 +456,7 @@ class MLPRegressor(_Perceptron):
 
         A target that does not vary counts 1 where it is predicted exactly, else 0.
         """
-        predicted = self._outputs(X, "squared").astype(np.float64)
+        predicted = self._outputs(X).astype(np.float64)
         target = _validate.check_target(y, len(predicted)).reshape(len(predicted), -1)
         errors = np.sum((target - predicted) ** 2, axis=0)
         deviations = np.sum((target - np.mean(target, axis=0)) ** 2, axis=0)

@@ -28,6 +28,9 @@ ESTIMATORS = {
     "diagonal Gaussian": hmlc.GaussianAnomalyDetector(),
     "full Gaussian": hmlc.GaussianAnomalyDetector(covariance="full"),
     "perceptron, Adam": hmlc.MLPClassifier(hidden_layer_sizes=(20, 9), max_iter=3, random_state=1),
+    "perceptron, large batches": hmlc.MLPClassifier(
+        hidden_layer_sizes=(200,), solver="sgd", batch_size=1000, max_iter=2, random_state=1
+    ),
     "perceptron, full batch": hmlc.MLPClassifier(
         hidden_layer_sizes=(20,),
         solver="gradient_descent",

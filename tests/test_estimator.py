@@ -189,3 +189,35 @@ def test_constant_columns_give_numbers(kind):
     for name in METHODS:
         if hasattr(estimator, name):
             assert np.isfinite(np.asarray(getattr(estimator, name)(X), float)).all()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_a_row_alone_is_answered_as_among_others(kind, dtype):
+    X, y = data()
+    X = X.astype(dtype)
+    name = next(name for name in METHODS if hasattr(kind, name))
+    params = {"random_state": 3} if "random_state" in kind().get_params() else {}
+    answer = getattr(kind(**params).fit(X, y), name)
+    together = answer(X)
+    for row in (0, len(X) - 1):
+        alone = answer(X[row : row + 1])
+        assert np.asarray(alone).tobytes() == np.asarray(together[row : row + 1]).tobytes()
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+@pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
+def test_fits_and_answers_refuse_what_is_not_finite(kind, value, backend):
+    """Also in a column that plays no part: its coefficient is 0."""
+    X, y = data(30)
+    X = np.column_stack([X, np.ones(30)])
+    params = {"random_state": 3} if "random_state" in kind().get_params() else {}
+    model = kind(**params).fit(X, y)
+    X[7, -1] = value
+    name = next(name for name in METHODS if hasattr(kind, name))
+    what = "NaN" if np.isnan(value) else "infinity"
+    for function, arguments in ((getattr(model, name), (X,)), (kind(**params).fit, (X, y))):
+        with pytest.raises(ValueError, match=f"Input X contains {what}; the first is in row 7"):
+            function(*arguments)

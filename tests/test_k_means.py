@@ -8,7 +8,7 @@ import sklearn.cluster
 import sklearn.exceptions
 
 import hmlc
-from hmlc import ConvergenceWarning, KMeans, NotFittedError
+from hmlc import ConvergenceWarning, KMeans, NotFittedError, datasets
 from hmlc._lloyd import Rows
 from hmlc._seeding import _sample, plus_plus_seeds
 
@@ -205,6 +205,34 @@ def test_more_runs_are_no_worse(rng):
     one = KMeans(n_clusters=12, init="random", n_init=1, random_state=seeds[0]).fit(X)
     ten = KMeans(n_clusters=12, init="random", random_state=seeds[1]).fit(X)
     assert ten.inertia_ < one.inertia_
+
+
+def both_ways(X, init, monkeypatch, **parameters):
+    """Fit with bounds and without."""
+    model = KMeans(n_clusters=len(init), init=init, tol=0, **parameters)
+    with_bounds = fit_quietly(model, X)
+    monkeypatch.setattr("hmlc._lloyd._use_bounds", lambda *shape: False)
+    return with_bounds, fit_quietly(KMeans(**model.get_params()), X)
+
+
+@pytest.mark.parametrize("max_iter", [1, 20])
+def test_bounds_change_nothing_on_digits(max_iter, dtype, monkeypatch):
+    X = datasets.load_mnist(3000).data.astype(dtype)
+    bounded, plain = both_ways(X, X[:10], monkeypatch, max_iter=max_iter)
+    np.testing.assert_array_equal(bounded.labels_, plain.labels_)
+    assert bounded.n_iter_ == plain.n_iter_ == max_iter
+    assert bounded.inertia_ == pytest.approx(plain.inertia_, rel=8 * float(np.finfo(dtype).eps))
+    np.testing.assert_allclose(bounded.cost_history_, plain.cost_history_, rtol=1e-6)
+    np.testing.assert_array_equal(bounded.predict(X), bounded.labels_)
+
+
+def test_bounds_change_nothing_where_clusters_are_empty(dtype, rng, monkeypatch):
+    X = blobs(rng, 400, 130, 5, dtype)
+    init = np.concatenate([X[:3], np.full((2, 130), 1e3, dtype), X[:1]])
+    bounded, plain = both_ways(X, init, monkeypatch)
+    np.testing.assert_array_equal(bounded.labels_, plain.labels_)
+    assert bounded.n_iter_ == plain.n_iter_ > 1
+    assert len(np.unique(bounded.labels_)) == 6
 
 
 @pytest.mark.parametrize("n_jobs", [2, 3, 7])

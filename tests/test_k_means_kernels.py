@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 import hmlc
 from hmlc._backend import kernels
 
-SHAPES = [(1, 1, 1), (5, 2, 3), (33, 7, 4), (257, 3, 9), (300, 17, 16), (530, 70, 5), (40, 5, 39)]
+SHAPES = [
+    (1, 1, 1),
+    (5, 2, 3),
+    (33, 7, 4),
+    (257, 3, 9),
+    (300, 17, 16),
+    (530, 70, 5),
+    (40, 5, 39),
+    (99, 131, 8),
+]
 
 
 def whole_numbers(rng, shape, dtype):
@@ -94,6 +103,113 @@ def test_inertia_potentials_and_distances(n, d, k, dtype, rng, backend):
     np.testing.assert_allclose(block_totals, expected, rtol=4 * (d + 300) * np.finfo(dtype).eps)
 
 
+def new_bounds(n, k, dtype):
+    """Return labels, lower and upper bounds of rows of which nothing is known."""
+    return np.full(n, -1, np.int32), np.zeros((k, n), dtype), np.full(n, np.inf, dtype)
+
+
+def lengths_or_more(to, start):
+    squares = ((to.astype(np.longdouble) - start) ** 2).sum(axis=1)
+    return np.nextafter(np.sqrt(squares).astype(to.dtype), np.array(np.inf, to.dtype))
+
+
+def walk(X, shift, centres, path, dtype):
+    """Yield, after each move of the centres, labels and statistics with bounds, and `lower`."""
+    n, k = len(X), len(centres)
+    labels, lower, upper = new_bounds(n, k, dtype)
+    sums, counts, before = np.zeros(centres.shape), np.zeros(k, np.int64), centres
+    for move in path:
+        centres = (centres + move).astype(dtype)
+        changed, steps = np.zeros(1, np.int64), lengths_or_more(centres, before)
+        kernels().k_means.lloyd_bounded(
+            X, shift, centres, steps, labels, lower, upper, changed, sums, counts
+        )
+        before = centres
+        yield centres, labels, changed, sums, counts, lower, upper
+
+
+@given(
+    st.sampled_from([(1, 128, 2), (40, 128, 8), (300, 133, 5), (531, 400, 17), (257, 784, 10)]),
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from([0.0, 1e-6, 1e-2, 1.0]),
+    st.sampled_from([1e-30, 1.0, 1e15]),
+    st.integers(0, 2**32 - 1),
+)
+def test_bounds_change_no_label(shape, dtype, pace, scale, seed):
+    """Rows near borders and centres that tie: labels are those of looking at every row."""
+    n, d, k = shape
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(k, d))
+    centres[k // 2] = centres[0]
+    midway = (centres[rng.integers(0, k, n)] + centres[rng.integers(0, k, n)]) / 2
+    X = midway + rng.choice([0, 1e-7, 0.3], (n, 1)) * rng.normal(size=(n, d))
+    X, centres = (scale * X).astype(dtype), (scale * centres).astype(dtype)
+    shift = X.mean(axis=0)
+    path = [
+        scale * pace**step * rng.normal(size=(k, 1)) * (rng.normal(size=d)) for step in range(6)
+    ]
+    path[0] *= 0
+    before = np.full(n, -1, np.int32)
+    for near, labels, changed, sums, counts, lower, upper in walk(X, shift, centres, path, dtype):
+        expected = before.copy()
+        plain_changed, plain_sums, plain_counts = one_step(X, shift, near, expected)
+        np.testing.assert_array_equal(labels, expected)
+        np.testing.assert_array_equal(changed, plain_changed)
+        np.testing.assert_array_equal(counts, plain_counts)
+        # Sums in the kernels' type over blocks of 256 rows, and differences kept over six steps.
+        slack = 600 * np.finfo(dtype).eps * np.abs(X - shift).sum(axis=0).max()
+        np.testing.assert_allclose(sums, plain_sums, rtol=0, atol=slack)
+        exact = np.sqrt(squares((X - shift) / scale, near / scale)) * scale
+        each = np.arange(n)
+        assert (upper >= exact[each, labels] * (1 - 1e-12)).all()
+        lower = lower.T.copy()
+        assert np.isinf(lower[each, labels]).all()
+        lower[each, labels] = 0
+        assert (lower <= exact * (1 + 1e-12)).all()
+        before = expected
+
+
+def test_bounds_pass_over_rows(dtype, rng):
+    """A row that its bounds decide is not read: NaN in its place is not seen."""
+    centres = (10 * np.eye(4, 128)).astype(dtype)
+    X = (centres[rng.integers(0, 4, 600)] + rng.normal(0, 0.1, (600, 128))).astype(dtype)
+    shift, (labels, lower, upper) = np.zeros(128, dtype), new_bounds(600, 4, dtype)
+    changed, sums, counts = np.zeros(1, np.int64), np.zeros((4, 128)), np.zeros(4, np.int64)
+    step, rest = kernels().k_means.lloyd_bounded, (labels, lower, upper, changed, sums, counts)
+    step(X, shift, centres, np.zeros(4, dtype), *rest)
+    known = sums.copy()
+    step(np.full_like(X, np.nan), shift, centres, np.full(4, 1e-3, dtype), *rest)
+    assert changed[0] == 600
+    np.testing.assert_array_equal(labels, squares(X, centres).argmin(axis=1))
+    np.testing.assert_array_equal(sums, known)
+
+
+@given(
+    st.integers(1, 300),
+    st.integers(1, 140),
+    st.integers(1, 9),
+    st.sampled_from([np.float32, np.float64]),
+    st.integers(0, 2**32 - 1),
+)
+def test_twins_agree_on_bounds(n, d, k, dtype, seed):
+    rng = np.random.default_rng(seed)
+    X, centres = whole_numbers(rng, (n, d), dtype), whole_numbers(rng, (k, d), dtype)
+    shift = whole_numbers(rng, d, dtype)
+    path = [np.zeros((k, d)), rng.integers(0, 2, (k, d)), np.zeros((k, d))]
+    results = []
+    for name in ("c", "numpy", "python"):
+        with hmlc.use_backend(name):
+            found = walk(X, shift, centres, path, dtype)
+            results.append([[array.copy() for array in state[1:]] for state in found])
+    for other in results[1:]:
+        for mine, theirs in zip(results[0], other, strict=True):
+            for left, right in zip(mine[:4], theirs[:4], strict=True):
+                np.testing.assert_array_equal(left, right)
+            for left, right in zip(mine[4:], theirs[4:], strict=True):
+                # Square roots of whole numbers that are wrong by the slack, which the twins share.
+                np.testing.assert_allclose(left, right, rtol=1e-2, atol=0.3)
+
+
 @given(
     st.integers(1, 600),
     st.integers(1, 40),
@@ -172,8 +288,9 @@ DIGEST = """
 import hashlib, numpy as np
 from hmlc._backend import kernels
 family, rng, digest = kernels().k_means, np.random.default_rng(7), hashlib.sha256()
+SHAPES = [(700, 1, 3), (700, 2, 3), (531, 9, 16), (600, 33, 21), (300, 130, 10), (300, 333, 7)]
 for dtype in (np.float32, np.float64):
-    for n, d, k in [(700, 1, 3), (700, 2, 3), (531, 9, 16), (600, 33, 21), (300, 130, 10)]:
+    for n, d, k in SHAPES:
         X = rng.normal(size=(n, d)).astype(dtype)
         shift, centres = X.mean(axis=0), rng.normal(size=(k, d)).astype(dtype)
         labels, own, total = np.zeros(n, np.int32), np.empty(n, dtype), np.zeros(1)
@@ -181,11 +298,17 @@ for dtype in (np.float32, np.float64):
         sums, totals, out = np.zeros((k, d)), np.zeros(k), np.empty((n, k), dtype)
         block_totals = np.empty(-(-n // 256))
         family.lloyd(X, shift, centres, labels, changed, sums, counts)
+        relabelled, upper = np.full(n, -1, np.int32), np.full(n, np.inf, dtype)
+        lower, steps = np.zeros((k, n), dtype), np.full(k, 0.01, dtype)
+        bounded = (relabelled, lower, upper, changed, sums, counts)
+        family.lloyd_bounded(X, shift, centres, steps, *bounded)
+        family.lloyd_bounded(X, shift, centres + steps[0] / d, steps, *bounded)
         family.inertia(X, centres, labels, own, total)
         family.potentials(X, centres, own, totals)
         family.approach(X, centres[0], own, block_totals)
         family.distances(X, centres, out)
-        for array in (labels, changed, counts, sums, total, totals, own, block_totals, out):
+        found = (labels, *bounded, total, totals, own, block_totals, out)
+        for array in found:
             digest.update(array.tobytes())
 print(digest.hexdigest())
 """
@@ -199,11 +322,25 @@ def test_lengths_are_checked(dtype):
     family = hmlc._core.k_means
     X, centres, shift = np.zeros((4, 3), dtype), np.zeros((2, 3), dtype), np.zeros(3, dtype)
     labels, one = np.zeros(4, np.int32), np.zeros(1)
+    steps, changed = np.zeros(2, dtype), np.zeros(1, np.int64)
+
+    def bounded(**wrong):
+        state = {"labels": labels, "lower": np.zeros((2, 4), dtype), "upper": np.ones(4, dtype)}
+        state = {"steps": steps, **state, **wrong}
+        statistic = changed, np.zeros((2, 3)), np.zeros(2, np.int64)
+        family.lloyd_bounded(X, shift, centres, *state.values(), *statistic)
+
+    bounded()
     for call in (
         lambda: family.assign(X, shift[:2], centres, labels),
         lambda: family.assign(X, shift, centres[:, :2].copy(), labels),
         lambda: family.assign(X, shift, centres, labels[:3]),
         lambda: one_step(X, shift, centres, labels[:3]),
+        lambda: bounded(steps=steps[:1]),
+        lambda: bounded(labels=labels + 2),
+        lambda: bounded(lower=np.zeros((4, 2), dtype)),
+        lambda: bounded(lower=np.zeros((4, 2), dtype).T),
+        lambda: bounded(upper=np.zeros(3, dtype)),
         lambda: family.inertia(X, centres, labels, np.zeros(3, dtype), one),
         lambda: family.inertia(X, centres, labels + 2, np.zeros(4, dtype), one),
         lambda: family.inertia(X, centres, labels - 1, np.zeros(4, dtype), one),
@@ -211,7 +348,7 @@ def test_lengths_are_checked(dtype):
         lambda: family.approach(X, shift, np.zeros(4, dtype), np.zeros(2)),
         lambda: family.distances(X, centres, np.zeros((4, 3), dtype)),
     ):
-        with pytest.raises(ValueError, match=r"fit|length|entry|label|shapes"):
+        with pytest.raises(ValueError, match=r"fit|length|entr|label|shape"):
             call()
 
 

@@ -211,3 +211,13 @@ print(digest.hexdigest())
 
 def test_vector_width_leaves_no_trace(printed_by):
     assert printed_by("avx2", BYTES) == printed_by("avx512", BYTES)
+
+
+@pytest.mark.parametrize("k", [2, 3, 8, 9, 40, 1000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_scores_share_alike(k, dtype):
+    """To two units in the last place: one of 1 + x, one of the logarithm."""
+    Z = np.full((37, k), 3, dtype)
+    kernels().logistic.log_softmax(Z)
+    assert np.all(Z[0, 0] == Z)
+    assert abs(float(Z[0, 0]) + mpmath.log(k)) <= 2 * np.spacing(dtype(np.log(k)))

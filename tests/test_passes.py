@@ -103,6 +103,42 @@ def test_nested_use_stays_on_the_callers_thread():
     assert len(seen) == 24
 
 
+def test_a_team_is_there_as_a_whole():
+    """A barrier of which every thread of the team is a party opens."""
+    for threads in (1, 2, 3, 7):
+        barrier = threading.Barrier(threads)
+        seen = []
+
+        def task(thread, count, barrier=barrier, seen=seen):
+            barrier.wait(20)
+            seen.append((thread, count))
+
+        _passes.run_together(task, threads)
+        assert sorted(seen) == [(thread, threads) for thread in range(threads)]
+
+
+def test_a_team_is_of_one_while_the_pool_is_busy():
+    seen = []
+
+    def outer(_):
+        _passes.run_together(lambda *who: seen.append(who), 3)
+
+    _passes.run_tasks(outer, 4, 2)
+    assert seen == [(0, 1)] * 4
+    _passes.run_together(lambda thread, count: outer(None), 2)
+    assert seen == [(0, 1)] * 6
+
+
+def test_an_error_in_a_team_comes_out_and_the_pool_survives():
+    def task(thread, count):
+        if thread == 1:
+            raise RuntimeError("thread 1")
+
+    with pytest.raises(RuntimeError, match="thread 1"):
+        _passes.run_together(task, 3)
+    test_a_team_is_there_as_a_whole()
+
+
 def test_threads_follow_environment_and_thread(monkeypatch):
     monkeypatch.setenv("HMLC_NUM_THREADS", "5")
     assert _passes.n_threads() == 5
@@ -136,6 +172,45 @@ def test_a_forked_child_makes_a_pool_of_its_own():
     assert queue.get(timeout=20) == list(range(20))
     child.join(20)
     assert child.exitcode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_never_parts_a_team():
+    """However the interruption falls, the team's threads meet, and the pool serves on."""
+    code = """
+        import signal, threading, time
+        from hmlc import _passes
+
+        meeting, interrupted, is_armed = threading.Barrier(3), 0, False
+
+        def interrupt(*_):
+            global interrupted, is_armed
+            if is_armed:
+                is_armed, interrupted = False, interrupted + 1
+                raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.0007)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            try:
+                is_armed = True
+                _passes.run_together(lambda *_: meeting.wait(5), 3)
+                is_armed = False
+            except KeyboardInterrupt:
+                pass
+        seen = []
+        _passes.run_together(lambda *who: (meeting.wait(5), seen.append(who)), 3)
+        print(interrupted > 50, sorted(seen))
+    """
+    child = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert child.stdout == "True [(0, 3), (1, 3), (2, 3)]\n", child.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")

@@ -1,5 +1,6 @@
 """Perceptron kernels: against finite differences, back-propagation by hand, and each other."""
 
+import functools
 import itertools
 import os
 import subprocess
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import hmlc
 from hmlc._backend import kernels
+from hmlc._passes import run_together
 
 ACTIVATIONS = {"relu": 0, "tanh": 1, "sigmoid": 2}
 LOSSES = {"squared": 0, "softmax": 1, "logistic": 2}
@@ -132,24 +134,24 @@ def test_methods_twins_agree(method, sizes, dtype):
 BACKENDS = ("c", "numpy", "python")
 
 
-def run(method, X, Y, units, theta, network, order, batch_size, backend="c", calls=1):
+def run(method, X, Y, units, theta, network, order, batch_size, backend="c", calls=1, threads=1):
     """Return parameters, state and cost after the batches of `order`, in one call or several."""
     parameters, cost = theta.copy(), np.zeros(1)
     state = np.zeros((2, len(theta)), theta.dtype)
     powers, per_call = np.ones(2), -(-len(order) // calls)
     with hmlc.use_backend(backend):
+        perceptron = kernels().perceptron
+        memory = perceptron._new_memory(network, batch_size, threads, theta.dtype)
         for first in range(0, len(order), per_call):
-            rows = order[first : first + per_call]
+            batches = (X, Y, units, order[first : first + per_call], batch_size, network)
             if method == "adam":
                 rates = np.array([0.01, 0.9, 0.999, 1e-8, 0.02])
-                kernels().perceptron.adam(
-                    X, Y, units, rows, batch_size, network, rates, powers, parameters, state, cost
-                )
+                arguments = (*batches, rates, powers, parameters, state, cost)
             else:
                 rates = np.array([0.05, 0.9, 0.02])
-                kernels().perceptron.sgd(
-                    X, Y, units, rows, batch_size, network, rates, parameters, state[0], cost
-                )
+                arguments = (*batches, rates, parameters, state[0], cost)
+            part = functools.partial(getattr(perceptron, method), *arguments)
+            run_together(lambda *who, part=part: part(*who, memory), threads)
     return parameters, state, cost
 
 
@@ -194,6 +196,28 @@ def test_calls_leave_no_trace(method, dtype):
     copied = run(method, X[order], Y[order], units, theta, network, np.arange(90), 10)
     for other in (cut, copied):
         assert all(a.tobytes() == b.tobytes() for a, b in zip(whole, other, strict=True))
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+@pytest.mark.parametrize("batch_size", [1, 10, 90])
+@pytest.mark.parametrize("sizes", [(20, 3), (20, 18, 3), (35, 40, 21, 17)])
+def test_threads_leave_no_trace(sizes, batch_size, method, dtype):
+    """Also where there are fewer tiles of rows, or blocks of weights, than threads."""
+    data = case(sizes, "tanh", "softmax", dtype, n=97)
+    order = np.random.default_rng(3).permutation(97).astype(np.intp)
+    alone = run(method, *data, order, batch_size, calls=2)
+    for threads in (2, 3, 7):
+        team = run(method, *data, order, batch_size, calls=2, threads=threads)
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(alone, team, strict=True))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_threads_of_any_backend_agree(backend):
+    data = case((4, 6, 3), "relu", "softmax", np.float64, n=12)
+    order = np.arange(12, dtype=np.intp)
+    alone = run("adam", *data, order, 5, backend)
+    team = run("adam", *data, order, 5, backend, threads=3)
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(alone, team, strict=True))
 
 
 def test_blocks_leave_no_trace(dtype):
@@ -276,3 +300,12 @@ def test_lengths_are_checked():
         forward(X, units, theta, np.array([0, 1, 4, 0, 3], np.intp), np.empty_like(Y))
     with pytest.raises(ValueError, match="a row that X has not"):
         run("sgd", X, Y, units, theta, network, np.array([0, 5], np.intp), 2)
+    memory = kernels().perceptron._new_memory(network, 2, 1, np.float64)
+    order, rates = np.arange(4, dtype=np.intp), np.zeros(3)
+    batches = (X, Y, units, order, 2, network, rates, theta, theta.copy(), np.zeros(1))
+    with pytest.raises(ValueError, match=r"one of 0 \.\.\. threads - 1"):
+        kernels().perceptron.sgd(*batches, 1, 1, memory)
+    with pytest.raises(ValueError, match="memory is too small"):
+        kernels().perceptron.sgd(*batches, 0, 1, memory[:-1])
+    with pytest.raises(ValueError, match="memory is too small"):
+        kernels().perceptron.sgd(*batches, 0, 2, memory)

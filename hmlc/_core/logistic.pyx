@@ -36,6 +36,9 @@ cdef extern from "logistic.h" nogil:
 if hmlc_logistic_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
 
+# LANES of simd.h is at most this.
+cdef Py_ssize_t lanes = 16
+
 
 def sigmoid_loss(const real[:, ::1] X, const Py_ssize_t[::1] codes, const Py_ssize_t[::1] classes,
                  const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
@@ -114,7 +117,7 @@ def softmax(real[:, ::1] Z):
     cdef Py_ssize_t n = Z.shape[0], k = Z.shape[1]
     if n == 0 or k == 0:
         return
-    cdef real[::1] scratch = np.empty(k + 16, dtype=np.float32 if real is float else np.float64)
+    cdef real[::1] scratch = np.empty(k * lanes, dtype=np.float32 if real is float else np.float64)
     with nogil:
         logistic_softmax(&Z[0, 0], n, k, &scratch[0])
 
@@ -123,7 +126,7 @@ def log_softmax(real[:, ::1] Z):
     cdef Py_ssize_t n = Z.shape[0], k = Z.shape[1]
     if n == 0 or k == 0:
         return
-    cdef real[::1] scratch = np.empty(k + 16, dtype=np.float32 if real is float else np.float64)
+    cdef real[::1] scratch = np.empty(k * lanes, dtype=np.float32 if real is float else np.float64)
     with nogil:
         logistic_log_softmax(&Z[0, 0], n, k, &scratch[0])
 

@@ -17,7 +17,7 @@ cdef extern from "perceptron.h" nogil:
     int hmlc_perceptron_select()
     Py_ssize_t perceptron_weights(const Py_ssize_t *size, Py_ssize_t layers, Py_ssize_t lanes)
     Py_ssize_t perceptron_scratch(const Py_ssize_t *network, Py_ssize_t layers, Py_ssize_t rows,
-                                  Py_ssize_t copies, Py_ssize_t lanes)
+                                  Py_ssize_t copies, Py_ssize_t threads, Py_ssize_t lanes)
     void perceptron_forward(const void *X, Py_ssize_t n, const void *units, const void *parameters,
                             const Py_ssize_t *network, Py_ssize_t layers, void *out,
                             void *scratch) noexcept
@@ -30,11 +30,17 @@ cdef extern from "perceptron.h" nogil:
     void perceptron_sgd(const void *X, const void *Y, const void *units, const Py_ssize_t *order,
                         Py_ssize_t n, Py_ssize_t batch_size, const Py_ssize_t *network,
                         Py_ssize_t layers, const double *rates, void *parameters, void *velocity,
-                        double *cost, void *scratch) noexcept
+                        double *cost, Py_ssize_t thread, Py_ssize_t threads,
+                        void *memory) noexcept
     void perceptron_adam(const void *X, const void *Y, const void *units, const Py_ssize_t *order,
                          Py_ssize_t n, Py_ssize_t batch_size, const Py_ssize_t *network,
                          Py_ssize_t layers, const double *rates, double *powers, void *parameters,
-                         void *moments, double *cost, void *scratch) noexcept
+                         void *moments, double *cost, Py_ssize_t thread, Py_ssize_t threads,
+                         void *memory) noexcept
+
+cdef extern from "barrier.h" nogil:
+    ctypedef struct barrier:
+        pass
 
 if hmlc_perceptron_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
@@ -84,7 +90,7 @@ def forward(const real[:, ::1] X, const real[:, ::1] units, const real[::1] para
     if n == 0:
         return
     cdef real[::1] scratch = np.empty(
-        perceptron_scratch(&network[0], layers, min(n, HMLC_BLOCK_ROWS), 1, 64 // sizeof(real)),
+        perceptron_scratch(&network[0], layers, min(n, HMLC_BLOCK_ROWS), 1, 1, 64 // sizeof(real)),
         dtype=np.float32 if real is float else np.float64)
     with nogil:
         perceptron_forward(&X[0, 0], n, &units[0, 0], &parameters[0], &network[0], layers,
@@ -103,7 +109,7 @@ def loss_and_gradient(const real[:, ::1] X, const real[:, ::1] Y, const real[:, 
     if n == 0:
         return
     cdef real[::1] scratch = np.empty(
-        perceptron_scratch(&network[0], layers, min(n, HMLC_BLOCK_ROWS), 1, 64 // sizeof(real)),
+        perceptron_scratch(&network[0], layers, min(n, HMLC_BLOCK_ROWS), 1, 1, 64 // sizeof(real)),
         dtype=np.float32 if real is float else np.float64)
     with nogil:
         perceptron_loss_and_gradient(&X[0, 0], n, &Y[0, 0], &units[0, 0], &parameters[0],
@@ -119,29 +125,52 @@ def penalty(const real[::1] parameters, const Py_ssize_t[::1] network, double l2
         perceptron_penalty(&parameters[0], &network[0], layers, l2, &cost[0], &gradient[0])
 
 
+cdef Py_ssize_t _memory_bytes(const Py_ssize_t[::1] network, Py_ssize_t batch_size,
+                              Py_ssize_t threads, Py_ssize_t itemsize) noexcept:
+    """Return how many bytes `threads` threads share in a call of sgd or adam."""
+    return sizeof(barrier) + itemsize * perceptron_scratch(
+        &network[0], network.shape[0] - 3, batch_size, 3, threads, 64 // itemsize)
+
+
+def _new_memory(const Py_ssize_t[::1] network, Py_ssize_t batch_size, Py_ssize_t threads, dtype):
+    """Return what up to `threads` threads share in calls of sgd or adam, one call at a time."""
+    return np.zeros(_memory_bytes(network, batch_size, threads, np.dtype(dtype).itemsize), np.uint8)
+
+
+cdef int _check_team(str kernel, const Py_ssize_t[::1] network, Py_ssize_t batch_size,
+                     Py_ssize_t thread, Py_ssize_t threads, Py_ssize_t itemsize,
+                     Py_ssize_t memory_bytes) except -1:
+    if not 0 <= thread < threads:
+        raise ValueError(f"{kernel}: thread must be one of 0 ... threads - 1")
+    if memory_bytes < _memory_bytes(network, batch_size, threads, itemsize):
+        raise ValueError(f"{kernel}: memory is too small for the batch and the threads")
+    return 0
+
+
 def sgd(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,
         const Py_ssize_t[::1] order, Py_ssize_t batch_size, const Py_ssize_t[::1] network,
-        const double[::1] rates, real[::1] parameters, real[::1] velocity, double[::1] cost):
+        const double[::1] rates, real[::1] parameters, real[::1] velocity, double[::1] cost,
+        Py_ssize_t thread, Py_ssize_t threads, unsigned char[::1] memory):
     cdef Py_ssize_t n = order.shape[0]
     cdef Py_ssize_t layers = _layers("sgd", network, parameters.shape[0])
     _check_columns("sgd", network, X.shape[1], units.shape[0], units.shape[1], Y.shape[1])
     _check_order("sgd", order, min(X.shape[0], Y.shape[0]), batch_size)
     if velocity.shape[0] != parameters.shape[0] or rates.shape[0] != 3 or cost.shape[0] != 1:
         raise ValueError("sgd: lengths of velocity, rates and cost do not fit")
+    _check_team("sgd", network, batch_size, thread, threads, sizeof(real), memory.shape[0])
     if n == 0:
         return
-    cdef real[::1] scratch = np.empty(
-        perceptron_scratch(&network[0], layers, min(n, batch_size), 2, 64 // sizeof(real)),
-        dtype=np.float32 if real is float else np.float64)
     with nogil:
         perceptron_sgd(&X[0, 0], &Y[0, 0], &units[0, 0], &order[0], n, batch_size, &network[0],
-                       layers, &rates[0], &parameters[0], &velocity[0], &cost[0], &scratch[0])
+                       layers, &rates[0], &parameters[0], &velocity[0], &cost[0], thread, threads,
+                       &memory[0])
 
 
 def adam(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,
          const Py_ssize_t[::1] order, Py_ssize_t batch_size, const Py_ssize_t[::1] network,
          const double[::1] rates, double[::1] powers, real[::1] parameters,
-         real[:, ::1] moments, double[::1] cost):
+         real[:, ::1] moments, double[::1] cost, Py_ssize_t thread, Py_ssize_t threads,
+         unsigned char[::1] memory):
     cdef Py_ssize_t n = order.shape[0]
     cdef Py_ssize_t layers = _layers("adam", network, parameters.shape[0])
     _check_columns("adam", network, X.shape[1], units.shape[0], units.shape[1], Y.shape[1])
@@ -150,12 +179,10 @@ def adam(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,
         raise ValueError("adam: moments do not fit the parameters")
     if rates.shape[0] != 5 or powers.shape[0] != 2 or cost.shape[0] != 1:
         raise ValueError("adam: lengths of rates, powers and cost do not fit")
+    _check_team("adam", network, batch_size, thread, threads, sizeof(real), memory.shape[0])
     if n == 0:
         return
-    cdef real[::1] scratch = np.empty(
-        perceptron_scratch(&network[0], layers, min(n, batch_size), 3, 64 // sizeof(real)),
-        dtype=np.float32 if real is float else np.float64)
     with nogil:
         perceptron_adam(&X[0, 0], &Y[0, 0], &units[0, 0], &order[0], n, batch_size, &network[0],
                         layers, &rates[0], &powers[0], &parameters[0], &moments[0, 0], &cost[0],
-                        &scratch[0])
+                        thread, threads, &memory[0])

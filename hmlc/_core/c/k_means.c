@@ -1,5 +1,6 @@
 /* k-means: Lloyd's step, inertia and distances, and the k-means++ sweeps. The n x k distances exist
  * only where they are what is asked for. */
+#include "bounds.h"
 #include "nearest.h"
 
 #include "k_means.h"
@@ -125,6 +126,51 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
                 add_rows(X + r * d, rows, labels + r, &block);
         }
         carry(&block, sums, counts);
+    }
+}
+
+/* The step of lloyd for rows whose distances from the centres of the call before are bounded.
+ *   X, shift, centres, labels: as in lloyd; labels -1 where there was no call before. steps k: how
+ * far each centre has moved since then, or more. lower k x n, rows `stride` apart, and upper n, in
+ * and out: bounds of the distances, `lower` infinite for the row's own centre and `upper` infinite
+ * where nothing is known. changed 1; sums k x d and counts k take what rows with another label
+ * bring to their new cluster and take from their old one. Sums: row by row in float64. */
+static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
+                          const real *centres, ptrdiff_t k, const real *steps, int32_t *labels,
+                          real *lower, ptrdiff_t stride, real *upper, int64_t *changed,
+                          double *sums, int64_t *counts, real *scratch) {
+    real *rest;
+    const long_rows l = new_long_rows(shift, centres, k, d, scratch, &rest);
+    const doubt b = new_doubt(&l);
+    for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
+        ptrdiff_t open[HMLC_BLOCK_ROWS], count = 0;
+        for (ptrdiff_t r = first; r < smaller(n, first + HMLC_BLOCK_ROWS); r += LANES) {
+            real is_open[LANES];
+            move_bounds(b, k, steps, labels + r, n - r, lower + r, stride, upper + r, is_open);
+            for (ptrdiff_t i = 0; i < smaller(n - r, LANES); i++)
+                if (is_open[i] != 0)
+                    open[count++] = r + i;
+        }
+        for (ptrdiff_t t = 0; t < count; t += LONG_ROWS) {
+            const ptrdiff_t rows = smaller(count - t, LONG_ROWS);
+            for (ptrdiff_t i = 0; i < rows; i++) {
+                const ptrdiff_t later = open[smaller(t + i + LONG_ROWS, count - 1)];
+                take_row(&l, i, X + open[t + i] * d, X + later * d);
+            }
+            score_rows(&l);
+            for (ptrdiff_t i = 0; i < rows; i++) {
+                const ptrdiff_t r = open[t + i];
+                const int32_t label = first_largest(&l, i);
+                upper[r] = bound_distances(&l, b, i, label);
+                for (ptrdiff_t j = 0; j < k; j++)
+                    lower[j * stride + r] = l.scores[i * l.width + j];
+                if (label != labels[r]) {
+                    change_cluster(l.rows + i * l.depth, d, labels[r], label, sums, counts);
+                    labels[r] = label;
+                    *changed += 1;
+                }
+            }
+        }
     }
 }
 

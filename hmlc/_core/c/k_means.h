@@ -7,6 +7,10 @@
     K(lloyd, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,      \
       ptrdiff_t k, int32_t *labels, int64_t *changed, double *sums, int64_t *counts,               \
       real *scratch)                                                                               \
+    K(lloyd_bounded, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,                   \
+      const real *centres, ptrdiff_t k, const real *steps, int32_t *labels, real *lower,           \
+      ptrdiff_t stride, real *upper, int64_t *changed, double *sums, int64_t *counts,              \
+      real *scratch)                                                                               \
     K(assign, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,     \
       ptrdiff_t k, int32_t *labels, real *scratch)                                                 \
     K(inertia, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres,                       \
@@ -30,7 +34,7 @@ static inline ptrdiff_t k_means_copies(ptrdiff_t k, ptrdiff_t d) {
 
 /* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
-    return (k_means_copies(k, d) * k + 80) * (d + 17) + 34 * k + 128;
+    return (k_means_copies(k, d) * k + k + 80) * (d + 17) + 80 * k + 1600;
 }
 
 #endif

@@ -200,6 +200,73 @@ INLINE void affine_tile(int rows, const real *X, ptrdiff_t d, const real *panel,
     }
 }
 
+/* out = X W^T + b for LANES rows of X, one a lane, and `count` <= 4 rows of W. */
+INLINE void affine_lanes(int count, const real *X, ptrdiff_t d, const real *W, const real *b,
+                         ptrdiff_t t, real *out) {
+    vec acc[4], columns[QUAD];
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+    for (int j = 0; j < count; j++)
+        acc[j] = v_set(0);
+    ptrdiff_t p = 0;
+    for (; p + QUAD <= d; p += QUAD) {
+        v_transpose(X + p, d, columns);
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+        for (int q = 0; q < QUAD; q++)
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+            for (int j = 0; j < count; j++)
+                acc[j] = v_fma(columns[q], v_set(W[j * d + p + q]), acc[j]);
+    }
+    for (; p < d; p++) {
+        columns[0] = v_load_column(X + p, d);
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+        for (int j = 0; j < count; j++)
+            acc[j] = v_fma(columns[0], v_set(W[j * d + p]), acc[j]);
+    }
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+    for (int j = 0; j < count; j++) {
+        real lanes[LANES];
+        v_store(lanes, v_add(acc[j], v_set(b[j])));
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            out[r * t + j] = lanes[r];
+    }
+}
+
+/* Few targets would leave most lanes of a panel idle: there lanes are rows. */
+static void affine_narrow(const real *X, ptrdiff_t d, const real *W, const real *b, ptrdiff_t t,
+                          real *out) {
+    ptrdiff_t j = 0;
+    for (; j + 4 <= t; j += 4)
+        affine_lanes(4, X, d, W + j * d, b + j, t, out + j);
+    switch (t - j) {
+    case 3:
+        affine_lanes(3, X, d, W + j * d, b + j, t, out + j);
+        break;
+    case 2:
+        affine_lanes(2, X, d, W + j * d, b + j, t, out + j);
+        break;
+    case 1:
+        affine_lanes(1, X, d, W + j * d, b + j, t, out + j);
+        break;
+    }
+}
+
+static void affine_row(const real *x, ptrdiff_t d, const real *W, const real *b, ptrdiff_t t,
+                       real *out) {
+    row_product(x, W, t, d, out);
+    for (ptrdiff_t j = 0; j < t; j++)
+        out[j] += b[j];
+}
+
 /* Rows of X that stay in cache while the panels of W pass by. */
 enum { AFFINE_ROWS = 64 };
 
@@ -208,6 +275,13 @@ enum { AFFINE_ROWS = 64 };
  * Sums in order of depth, by FMA, then b. */
 static void affine(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, const real *b,
                    ptrdiff_t t, real *out, real *scratch) {
+    ptrdiff_t r = 0;
+    for (; t <= LANES / 2 && r + LANES <= n; r += LANES)
+        affine_narrow(X + r * d, d, W, b, t, out + r * t);
+    for (; (t <= LANES / 2 || n <= FEW_ROWS) && r < n; r++)
+        affine_row(X + r * d, d, W, b, t, out + r * t);
+    if (r == n)
+        return;
     for (ptrdiff_t c = 0; c < t; c += LANES)
         pack_panel(W, 1, d, d, c, t, scratch + c * d);
     for (ptrdiff_t first = 0; first < n; first += AFFINE_ROWS) {

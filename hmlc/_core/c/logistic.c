@@ -114,62 +114,85 @@ static void sigmoid_loss_hessian(const real *X, ptrdiff_t n, ptrdiff_t d, const 
     sigmoid_pass(X, n, d, codes, classes, W, k, units, loss, gradient, hessian, scratch);
 }
 
-/* log(1 + x), x >= 0 */
-INLINE real r_log1p(real x) {
-    real lanes[LANES];
-    if (x > 1)
-        return r_log(1 + x);
-    v_store(lanes, v_log1p01(v_set(x)));
-    return lanes[0];
+/* to[c * LANES + r] = from[r * row + c] for c < columns; of LANES rows, those past `rows` are 0. */
+static void transpose(const real *from, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns,
+                      real *to) {
+    ptrdiff_t c = 0;
+    for (; rows >= LANES && c + QUAD <= columns; c += QUAD) {
+        vec quad[QUAD];
+        v_transpose(from + c, row, quad);
+        for (ptrdiff_t q = 0; q < QUAD; q++)
+            v_store(to + (c + q) * LANES, quad[q]);
+    }
+    for (; rows >= LANES && c < columns; c++)
+        v_store(to + c * LANES, v_load_column(from + c, row));
+    for (; c < columns; c++)
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            to[c * LANES + r] = r < rows ? from[r * row + c] : 0;
 }
 
+/* Of LANES rows of scores. */
 typedef struct {
-    ptrdiff_t at; /* the largest score's column */
-    real peak;    /* that score */
-    real others;  /* sum of exp(z - peak) over the other columns: log-sum-exp = peak + log1p(others)
-                   */
+    vec at;     /* the largest score's column */
+    vec peak;   /* that score */
+    vec others; /* sum of exp(z - peak) over the other columns: log-sum-exp = peak + log1p(others)
+                 */
 } softmax_sums;
 
-/* z = exp(z - peak) / (1 + others). z has k columns, then room up to whole vectors. Leaving the
- * peak out of the sum keeps the digits of a loss that is nearly 0. */
-static softmax_sums softmax_row(real *z, ptrdiff_t k) {
-    softmax_sums s = {0, z[0], 0};
-    for (ptrdiff_t c = 1; c < k; c++)
-        if (z[c] > s.peak) {
-            s.peak = z[c];
-            s.at = c;
-        }
-    z[s.at] = (real)-INFINITY;
-    for (ptrdiff_t c = k; c < panels_of(k) * LANES; c++)
-        z[c] = (real)-INFINITY;
-    vec sum = v_set(0);
-    for (ptrdiff_t c = 0; c < k; c += LANES) {
-        const vec e = v_exp(v_sub(v_load(z + c), v_set(s.peak)));
-        sum = v_add(sum, e);
-        v_store(z + c, e);
+/* z = exp(z - peak) / (1 + others) for LANES rows, column c of which lies at z + c * LANES; sums in
+ * order of columns. Leaving the peak out of the sum keeps the digits of a loss that is nearly 0. */
+static softmax_sums softmax_lanes(real *z, ptrdiff_t k) {
+    softmax_sums s = {v_set(0), v_load(z), v_set(0)};
+    for (ptrdiff_t c = 1; c < k; c++) {
+        const vec score = v_load(z + c * LANES);
+        const mask above = v_less(s.peak, score);
+        s.peak = v_select(above, score, s.peak);
+        s.at = v_select(above, v_set((real)c), s.at);
     }
-    s.others = v_sum(sum);
-    z[s.at] = 1;
-    for (ptrdiff_t c = 0; c < k; c += LANES)
-        v_store(z + c, v_div(v_load(z + c), v_set(1 + s.others)));
+    for (ptrdiff_t c = 0; c < k; c++) {
+        const mask is_peak = v_less(v_abs(v_sub(s.at, v_set((real)c))), v_set(R(0.5)));
+        const vec e = v_exp(v_sub(v_load(z + c * LANES), s.peak));
+        s.others = v_add(s.others, v_select(is_peak, v_set(0), e));
+        v_store(z + c * LANES, v_select(is_peak, v_set(1), e));
+    }
+    const vec total = v_add(v_set(1), s.others);
+    for (ptrdiff_t c = 0; c < k; c++)
+        v_store(z + c * LANES, v_div(v_load(z + c * LANES), total));
     return s;
 }
 
-/* z = residuals p - [code = c]; returns the stretch's loss, summed in order of rows. `row` holds
- * panels * LANES. */
-static double softmax_rows(const stretch *s, ptrdiff_t rows, const ptrdiff_t *codes, real *row) {
-    const ptrdiff_t stride = (s->capacity + SPARE) * LANES;
+/* z, transposed, becomes the residuals p - [code = c] of `rows` <= LANES rows; returns their
+ * losses, summed in order of rows. */
+static double softmax_residuals(real *z, ptrdiff_t rows, const ptrdiff_t *codes, ptrdiff_t k) {
+    real target[LANES] = {0}, losses[LANES], p_others[LANES], at[LANES];
+    for (ptrdiff_t r = 0; r < rows; r++)
+        target[r] = z[codes[r] * LANES + r];
+    const softmax_sums s = softmax_lanes(z, k);
+    v_store(losses, v_add(v_log1p(s.others), v_sub(s.peak, v_load(target))));
+    v_store(p_others, v_div(s.others, v_add(v_set(1), s.others)));
+    v_store(at, s.at);
     double loss = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
+        real *p = z + codes[r] * LANES + r;
+        *p = at[r] == (real)codes[r] ? -p_others[r] : *p - 1;
+        loss += (double)losses[r];
+    }
+    return loss;
+}
+
+/* z becomes residuals; returns the stretch's loss. `columns` holds panels * LANES * LANES. */
+static double softmax_rows(const stretch *s, ptrdiff_t rows, const ptrdiff_t *codes,
+                           real *columns) {
+    const ptrdiff_t stride = (s->capacity + SPARE) * LANES, square = LANES * LANES;
+    double loss = 0;
+    for (ptrdiff_t r = 0; r < rows; r += LANES) {
+        const ptrdiff_t count = rows - r < LANES ? rows - r : LANES;
+        real *z = s->z + r * LANES;
         for (ptrdiff_t p = 0; p < s->panels; p++)
-            v_store(row + p * LANES, v_load(s->z + p * stride + r * LANES));
-        const real target = row[codes[r]];
-        const softmax_sums sums = softmax_row(row, s->k);
-        const real p_others = sums.others / (1 + sums.others);
-        loss += (double)(r_log1p(sums.others) + (sums.peak - target));
-        row[codes[r]] = sums.at == codes[r] ? -p_others : row[codes[r]] - 1;
+            transpose(z + p * stride, LANES, LANES, LANES, columns + p * square);
+        loss += softmax_residuals(columns, count, codes + r, s->k);
         for (ptrdiff_t p = 0; p < s->panels; p++)
-            v_store(s->z + p * stride + r * LANES, v_load(row + p * LANES));
+            transpose(columns + p * square, LANES, LANES, LANES, z + p * stride);
     }
     return loss;
 }
@@ -186,7 +209,7 @@ static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_
             clear_sums(&s, 0);
         standard_rows(&s, X + r * d, rows, units);
         score(&s, rows);
-        *loss += softmax_rows(&s, rows, codes + r, s.classes);
+        *loss += softmax_rows(&s, rows, codes + r, s.curvature);
         add_gradient(&s, rows);
         if ((r + rows) % HMLC_BLOCK_ROWS == 0 || r + rows == n)
             flush_gradient(&s, gradient);
@@ -196,34 +219,48 @@ static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_
 /* out = A W'. X n x d; W k x depth; units 2 x d; out n x k. */
 static void scores(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdiff_t k,
                    const real *units, real *out, real *scratch) {
+    if (k > 1 && n <= FEW_ROWS) {
+        for (ptrdiff_t r = 0; r < n; r++) {
+            standard_row(X + r * d, d, units, scratch);
+            row_product(scratch, W, k, d + 1, out + r * k);
+        }
+        return;
+    }
     const stretch s = prepare(d, W, k, scratch);
     for (ptrdiff_t r = 0; r < n; r += s.capacity) {
         const ptrdiff_t rows = n - r < s.capacity ? n - r : s.capacity;
         standard_rows(&s, X + r * d, rows, units);
         score(&s, rows);
-        for (ptrdiff_t c = 0; c < k; c++)
-            for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t i = 0; i < rows; i++)
+            for (ptrdiff_t c = 0; c < k; c++)
                 out[(r + i) * k + c] = s.z[column_start(&s, c) + i * row_step(&s)];
     }
 }
 
-/* Each of the n rows z of Z (n x k) becomes exp(z) / sum(exp(z)); scratch k + LANES. */
+/* Each of the n rows z of Z (n x k) becomes exp(z) / sum(exp(z)); scratch k * LANES. */
 static void softmax(real *Z, ptrdiff_t n, ptrdiff_t k, real *scratch) {
-    for (ptrdiff_t r = 0; r < n; r++, Z += k) {
-        memcpy(scratch, Z, (size_t)k * sizeof(real));
-        softmax_row(scratch, k);
-        memcpy(Z, scratch, (size_t)k * sizeof(real));
+    for (ptrdiff_t first = 0; first < n; first += LANES, Z += LANES * k) {
+        const ptrdiff_t rows = n - first < LANES ? n - first : LANES;
+        transpose(Z, k, rows, k, scratch);
+        softmax_lanes(scratch, k);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = 0; c < k; c++)
+                Z[r * k + c] = scratch[c * LANES + r];
     }
 }
 
-/* Each of the n rows z of Z (n x k) becomes z - log(sum(exp(z))); scratch k + LANES. */
+/* Each of the n rows z of Z (n x k) becomes z - log(sum(exp(z))); scratch k * LANES. */
 static void log_softmax(real *Z, ptrdiff_t n, ptrdiff_t k, real *scratch) {
-    for (ptrdiff_t r = 0; r < n; r++, Z += k) {
-        memcpy(scratch, Z, (size_t)k * sizeof(real));
-        const softmax_sums s = softmax_row(scratch, k);
-        const real log_others = r_log1p(s.others);
-        for (ptrdiff_t c = 0; c < k; c++)
-            Z[c] = (Z[c] - s.peak) - log_others;
+    for (ptrdiff_t first = 0; first < n; first += LANES, Z += LANES * k) {
+        const ptrdiff_t rows = n - first < LANES ? n - first : LANES;
+        real peak[LANES], log_others[LANES];
+        transpose(Z, k, rows, k, scratch);
+        const softmax_sums s = softmax_lanes(scratch, k);
+        v_store(peak, s.peak);
+        v_store(log_others, v_log1p(s.others));
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = 0; c < k; c++)
+                Z[r * k + c] = (Z[r * k + c] - peak[r]) - log_others[r];
     }
 }
 

@@ -5,31 +5,16 @@
  * FMAs in order of columns.
  *
  * Rejected: centres across the lanes, which needs no packing but a reduction over lanes for every
- * row, and idles 13 lanes of 16 at three clusters. Products along the rows, where those are long:
- * the centres (31 kB at 10 of 784 columns) are read again for every pair of rows, and that took
- * half as long again as packing.
+ * row, and idles 13 lanes of 16 at three clusters. Where rows are long beside the number of
+ * centres, packing takes as long as the products, and long_rows.h is used instead.
  */
 #ifndef HMLC_NEAREST_H
 #define HMLC_NEAREST_H
 
-#include "tile.h"
+#include "long_rows.h"
 
 /* Where a vector is one register there are enough for two at a time. */
 enum { GROUP = REGS == 1 ? 2 : 1, WIDTH = GROUP * LANES };
-
-INLINE real *aligned(real *p) {
-    return (real *)(((uintptr_t)p + 63) / 64 * 64);
-}
-
-INLINE ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) {
-    return a < b ? a : b;
-}
-
-#if defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 8")
-#else
-#define UNROLL
-#endif
 
 /* Stores `count` of a few transposed columns, less their shifts, into a group. */
 INLINE void store_columns(ptrdiff_t count, const vec columns[], const real *shift, real *to) {
@@ -61,16 +46,6 @@ static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *s
         for (ptrdiff_t p = whole; p < d; p++)
             for (ptrdiff_t r = 0; r < LANES; r++)
                 group[p * WIDTH + r] = r < left ? X[r * d + p] - shift[p] : 0;
-    }
-}
-
-/* half[j] = -|c_j|^2 / 2 */
-static void fill_half(const real *centres, ptrdiff_t k, ptrdiff_t d, real *half) {
-    for (ptrdiff_t j = 0; j < k; j++) {
-        real square = 0;
-        for (ptrdiff_t p = 0; p < d; p++)
-            square = r_fma(centres[j * d + p], centres[j * d + p], square);
-        half[j] = -square / 2;
     }
 }
 
@@ -136,12 +111,18 @@ typedef struct {
     const real *shift;   /* d */
     real *half;          /* k: -|c|^2 / 2 */
     real *group;         /* WIDTH x d: the packed rows */
+    long_rows few;       /* used instead where rows are long */
 } search;
 
 /* Takes its arrays from `scratch` on; *rest is what is left of it. */
 static search new_search(const real *shift, const real *centres, ptrdiff_t k, ptrdiff_t d,
                          real *scratch, real **rest) {
     search s = {.k = k, .d = d, .centres = centres, .shift = shift};
+    if (is_long(k, d)) {
+        s.few = new_long_rows(shift, centres, k, d, scratch, rest);
+        *rest = aligned(*rest);
+        return s;
+    }
     s.group = aligned(scratch);
     s.half = s.group + WIDTH * d;
     *rest = aligned(s.half + k);
@@ -149,9 +130,27 @@ static search new_search(const real *shift, const real *centres, ptrdiff_t k, pt
     return s;
 }
 
+/* nearest_rows for long rows. */
+static void nearest_long_rows(const long_rows *l, const real *X, ptrdiff_t left, real *index) {
+    for (ptrdiff_t r = 0; r < smaller(left, WIDTH); r += LONG_ROWS) {
+        const ptrdiff_t rows = smaller(left - r, LONG_ROWS);
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            const ptrdiff_t later = smaller(r + i + LONG_ROWS, left - 1);
+            take_row(l, i, X + (r + i) * l->d, X + later * l->d);
+        }
+        score_rows(l);
+        for (ptrdiff_t i = 0; i < rows; i++)
+            index[r + i] = (real)first_largest(l, i);
+    }
+}
+
 /* index[r] = the nearest centre, of equals the first, to row r of the WIDTH at X, of which there
  * are `left`. */
 static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *index) {
+    if (is_long(s->k, s->d)) {
+        nearest_long_rows(&s->few, X, left, index);
+        return;
+    }
     real best[WIDTH];
     for (int r = 0; r < WIDTH; r++) {
         best[r] = -(real)INFINITY;

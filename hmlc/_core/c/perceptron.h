@@ -17,10 +17,12 @@ enum { PERCEPTRON_SQUARED, PERCEPTRON_SOFTMAX, PERCEPTRON_LOGISTIC };
       double *cost, double *gradient)                                                              \
     K(sgd, const real *X, const real *Y, const real *units, const ptrdiff_t *order, ptrdiff_t n,   \
       ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers, const double *rates,       \
-      real *parameters, real *velocity, double *cost, real *scratch)                               \
+      real *parameters, real *velocity, double *cost, ptrdiff_t thread, ptrdiff_t threads,         \
+      void *memory)                                                                                \
     K(adam, const real *X, const real *Y, const real *units, const ptrdiff_t *order, ptrdiff_t n,  \
       ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers, const double *rates,       \
-      double *powers, real *parameters, real *moments, double *cost, real *scratch)
+      double *powers, real *parameters, real *moments, double *cost, ptrdiff_t thread,             \
+      ptrdiff_t threads, void *memory)
 HMLC_FAMILY(perceptron, PERCEPTRON_KERNELS)
 
 static inline ptrdiff_t perceptron_padded(ptrdiff_t columns, ptrdiff_t lanes) {
@@ -49,37 +51,28 @@ static inline ptrdiff_t perceptron_room(ptrdiff_t rows) {
     return rows + 7;
 }
 
-/* The padded columns of the widest level after the input. */
-static inline ptrdiff_t perceptron_widest(const ptrdiff_t *size, ptrdiff_t layers,
-                                          ptrdiff_t lanes) {
-    ptrdiff_t widest = 0;
-    for (ptrdiff_t l = 1; l <= layers; l++)
-        if (perceptron_padded(size[l], lanes) > widest)
-            widest = perceptron_padded(size[l], lanes);
-    return widest;
+/* How many reals the transposed weights of the layers from 1 to before l hold. */
+static inline ptrdiff_t perceptron_transposed(const ptrdiff_t *size, ptrdiff_t l, ptrdiff_t lanes) {
+    ptrdiff_t total = 0;
+    for (ptrdiff_t i = 1; i < l; i++)
+        total += perceptron_padded(size[i], lanes) * size[i + 1];
+    return total;
 }
 
-/* How many reals the largest transposed weight matrix holds, of layers after the first. */
-static inline ptrdiff_t perceptron_transposed(const ptrdiff_t *size, ptrdiff_t layers,
-                                              ptrdiff_t lanes) {
-    ptrdiff_t largest = 0;
-    for (ptrdiff_t l = 1; l < layers; l++)
-        if (perceptron_padded(size[l], lanes) * size[l + 1] > largest)
-            largest = perceptron_padded(size[l], lanes) * size[l + 1];
-    return largest;
-}
-
-/* How many reals of scratch a batch of `rows` rows needs: the values of all levels, two levels'
- * deltas, `copies` of the weights and one matrix transposed, all in panels; and what aligning the
- * start to a vector may skip. */
+/* How many reals of scratch `threads` threads need for a batch of `rows` rows: the values of all
+ * levels and the deltas of those between, `copies` of the weights and one transposed, all in
+ * panels; the rows' losses; each thread's block of outputs and targets; and what aligning the start
+ * to a vector may skip. */
 static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t layers,
-                                           ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t lanes) {
+                                           ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t threads,
+                                           ptrdiff_t lanes) {
     const ptrdiff_t *size = network + 2;
-    const ptrdiff_t columns =
-        perceptron_columns(size, layers + 1, lanes) + 2 * perceptron_widest(size, layers, lanes);
+    const ptrdiff_t columns = perceptron_columns(size, layers + 1, lanes) +
+                              perceptron_columns(size + 1, layers - 1, lanes);
     return lanes + perceptron_room(rows) * columns +
            copies * perceptron_weights(size, layers, lanes) +
-           perceptron_transposed(size, layers, lanes);
+           perceptron_transposed(size, layers, lanes) + perceptron_padded(rows, lanes) +
+           threads * 2 * size[layers] * lanes;
 }
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef HMLC_SIMD_H
 #define HMLC_SIMD_H
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +20,16 @@ typedef int32_t real_int;
 #define R(x) x##f
 #define MANTISSA 23
 #define BIAS 127
+#define EPSILON FLT_EPSILON
+#define LEAST_NORMAL FLT_MIN
 #else
 typedef double real;
 typedef int64_t real_int;
 #define R(x) x
 #define MANTISSA 52
 #define BIAS 1023
+#define EPSILON DBL_EPSILON
+#define LEAST_NORMAL DBL_MIN
 #endif
 
 #ifdef _MSC_VER
@@ -306,6 +311,14 @@ INLINE void v_store_part(real *p, ptrdiff_t count, vec a) {
         p[i] = lanes[i];
 }
 
+/* Lane r = from[r * row]. */
+INLINE vec v_load_column(const real *from, ptrdiff_t row) {
+    real lanes[LANES];
+    for (ptrdiff_t r = 0; r < LANES; r++)
+        lanes[r] = from[r * row];
+    return v_load(lanes);
+}
+
 /* columns[c] lane r = from[r * row + c]: LANES rows of QUAD columns, transposed. Quads of QUAD
  * reals (128 bits) are read from rows QUAD apart into each register, for zips do not cross quads.
  */
@@ -358,10 +371,21 @@ INLINE real r_fma(real a, real b, real c) {
 #endif
 }
 
-/* The sum of a[0..n-1] * b[0..n-1] by LANES interleaved partial sums and the tree of v_sum. */
+/* The sum of a[0..n-1] * b[0..n-1]: whole 4 LANES by as many interleaved partial sums, which pairs
+ * of four make LANES; to those the rest is added, and the tree of v_sum ends it. */
 INLINE real r_dot(const real *a, const real *b, ptrdiff_t n) {
     vec sum = v_set(0);
     ptrdiff_t j = 0;
+    if (n >= 4 * LANES) {
+        vec part[4] = {sum, sum, sum, sum};
+        for (; j + 4 * LANES <= n; j += 4 * LANES) {
+            part[0] = v_fma(v_load(a + j), v_load(b + j), part[0]);
+            part[1] = v_fma(v_load(a + j + LANES), v_load(b + j + LANES), part[1]);
+            part[2] = v_fma(v_load(a + j + 2 * LANES), v_load(b + j + 2 * LANES), part[2]);
+            part[3] = v_fma(v_load(a + j + 3 * LANES), v_load(b + j + 3 * LANES), part[3]);
+        }
+        sum = v_add(v_add(part[0], part[1]), v_add(part[2], part[3]));
+    }
     for (; j + LANES <= n; j += LANES)
         sum = v_fma(v_load(a + j), v_load(b + j), sum);
     if (j < n)

@@ -7,8 +7,8 @@
  * For k > 1 scores lie in panels, LANES columns wide (tile.h). For k = 1 that would leave all lanes
  * but one idle: there rows are dotted with the weights, and scores lie one after another.
  *
- * Each sum goes in order of depth or of rows (a dot product as r_dot's), so how rows are cut into
- * stretches does not show within a block of HMLC_BLOCK_ROWS. */
+ * Each sum goes in order of depth or of rows (a dot product by LANES partial sums), so how rows are
+ * cut into stretches does not show within a block of HMLC_BLOCK_ROWS. */
 #ifndef HMLC_STRETCH_H
 #define HMLC_STRETCH_H
 
@@ -66,25 +66,27 @@ INLINE ptrdiff_t whole_tiles(ptrdiff_t rows) {
     return (rows + TILE_ROWS - 1) / TILE_ROWS * TILE_ROWS;
 }
 
+/* a = a row of A: d standard units, and 1. */
+INLINE void standard_row(const real *x, ptrdiff_t d, const real *units, real *a) {
+    const real *inverse_scale = units + d;
+    ptrdiff_t j = 0;
+    for (; j + LANES <= d; j += LANES)
+        v_store(a + j, v_mul(v_sub(v_load(x + j), v_load(units + j)), v_load(inverse_scale + j)));
+    if (j < d && d >= LANES) {
+        j = d - LANES;
+        v_store(a + j, v_mul(v_sub(v_load(x + j), v_load(units + j)), v_load(inverse_scale + j)));
+    } else
+        for (; j < d; j++)
+            a[j] = (x[j] - units[j]) * inverse_scale[j];
+    a[d] = 1;
+}
+
 /* block = A of these rows, and zeros in the rows that a tile may read beyond. */
 static void standard_rows(const stretch *s, const real *X, ptrdiff_t rows, const real *units) {
-    const ptrdiff_t d = s->d;
-    const real *inverse_scale = units + d;
     real *a = s->block;
-    for (ptrdiff_t r = 0; r < rows; r++, X += d, a += s->width) {
-        ptrdiff_t j = 0;
-        for (; j + LANES <= d; j += LANES)
-            v_store(a + j,
-                    v_mul(v_sub(v_load(X + j), v_load(units + j)), v_load(inverse_scale + j)));
-        if (j < d && d >= LANES) {
-            j = d - LANES;
-            v_store(a + j,
-                    v_mul(v_sub(v_load(X + j), v_load(units + j)), v_load(inverse_scale + j)));
-        } else
-            for (; j < d; j++)
-                a[j] = (X[j] - units[j]) * inverse_scale[j];
-        a[d] = 1;
-        for (j = d + 1; j < s->width; j++)
+    for (ptrdiff_t r = 0; r < rows; r++, X += s->d, a += s->width) {
+        standard_row(X, s->d, units, a);
+        for (ptrdiff_t j = s->depth; j < s->width; j++)
             a[j] = 0;
     }
     const ptrdiff_t extra = whole_tiles(rows) + 1 - rows;
@@ -108,7 +110,7 @@ INLINE void add_tile(const real *A, ptrdiff_t a_row, ptrdiff_t a_depth, const re
         v_store(out + i * LANES, acc[i]);
 }
 
-/* z[r] = dot(block[r], weights), as r_dot sums; `count` constant after inlining. */
+/* z[r] = dot(block[r], weights), by LANES partial sums; `count` constant after inlining. */
 INLINE void dot_rows(int count, const stretch *s, ptrdiff_t r) {
     vec sum[4];
     const real *a = s->block + r * s->width;

@@ -25,6 +25,33 @@ INLINE void tile_fma(int rows, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth
     }
 }
 
+/* out[j] = sum over p < depth of a[p] * B[j * depth + p], j < count, as tile_fma sums. */
+INLINE void row_fma(int count, const real *a, const real *B, ptrdiff_t depth, real *out) {
+    real sum[4] = {0};
+    for (ptrdiff_t p = 0; p < depth; p++)
+#if defined(__GNUC__)
+#pragma GCC unroll 4
+#endif
+        for (int j = 0; j < count; j++)
+            sum[j] = r_fma(a[p], B[j * depth + p], sum[j]);
+    for (int j = 0; j < count; j++)
+        out[j] = sum[j];
+}
+
+/* So few rows cost less one by one, with B as it lies, than packing B does. */
+enum { FEW_ROWS = 4 };
+
+/* out = B a for B's `columns` rows, four at a time: the last four may overlap those before. */
+INLINE void row_product(const real *a, const real *B, ptrdiff_t columns, ptrdiff_t depth,
+                        real *out) {
+    for (ptrdiff_t j = 0; columns >= 4 && j < columns; j += 4) {
+        const ptrdiff_t first = j + 4 <= columns ? j : columns - 4;
+        row_fma(4, a, B + first * depth, depth, out + first);
+    }
+    for (ptrdiff_t j = 0; columns < 4 && j < columns; j++)
+        row_fma(1, a, B + j * depth, depth, out + j);
+}
+
 /* How many panels cover `columns` columns. */
 INLINE ptrdiff_t panels_of(ptrdiff_t columns) {
     return (columns + LANES - 1) / LANES;

@@ -102,6 +102,18 @@ INLINE vec v_log1p01(vec t) {
     return v_select(large, v_add(y, v_set(R(0.69314718055994530942))), y);
 }
 
+/* log(1 + x) for 0 <= x < 2^31. Above 1 it is log(m) + e log 2, 1 + x = m 2^e with m in [1, 2]. */
+INLINE vec v_log1p(vec x) {
+    vec m = v_add(v_set(1), x), e = v_set(0);
+    for (int bits = 16; bits > 0; bits /= 2) {
+        const mask above = v_less(v_set((real)(1 << bits)), m);
+        m = v_select(above, v_mul(m, v_set(R(1.) / (real)(1 << bits))), m);
+        e = v_select(above, v_add(e, v_set((real)bits)), e);
+    }
+    const vec t = v_select(v_less(x, v_set(1)), x, v_sub(m, v_set(1)));
+    return v_fma(e, v_set(LN2_HIGH), v_fma(e, v_set(LN2_LOW), v_log1p01(t)));
+}
+
 /* log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) */
 INLINE vec v_softplus(vec x) {
     const vec t = v_exp(v_sub(v_set(0), v_abs(x)));

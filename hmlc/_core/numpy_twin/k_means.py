@@ -31,6 +31,52 @@ def lloyd(
     counts += np.bincount(labels, minlength=len(centres))
 
 
+def lloyd_bounded(
+    X: Real,
+    shift: Real,
+    centres: Real,
+    steps: Real,
+    labels: NDArray[np.int32],
+    lower: Real,
+    upper: Real,
+    changed: NDArray[np.int64],
+    sums: Double,
+    counts: NDArray[np.int64],
+) -> None:
+    """Take the step of lloyd for rows whose distances are bounded: see c/bounds.h.
+
+    Only rows are looked at whose least lower bound is not surely above the upper one; sums and
+    counts take what the rows that change their cluster bring and take.
+    """
+    d, eps = X.shape[1], np.finfo(X.dtype).eps
+    error, reach = 4 * (d + 4) * eps, 2 * np.sqrt(np.max(np.sum(centres * centres, axis=1)))
+    lower -= steps[:, np.newaxis]
+    lower *= 1 - eps
+    upper += np.where(labels < 0, np.inf, steps[labels])
+    upper *= 1 + eps
+    least = np.min(lower, axis=0)
+    slack = error * (upper + 1.5 * reach) ** 2 + np.finfo(X.dtype).tiny
+    is_open = ~((least > upper) & (least**2 > upper**2 + slack))
+    rows, before = X[is_open] - shift, labels[is_open]
+    after = np.empty_like(before)
+    assign(rows, np.zeros_like(shift), centres, after)
+
+    squares, exact = np.sum(rows * rows, axis=1), _squares(rows, centres)
+    slack = error * (np.sqrt(squares) + reach) ** 2 + np.finfo(X.dtype).tiny
+    each = np.arange(len(rows))
+    upper[is_open] = np.sqrt(exact[each, after] + slack)
+    bounds = np.sqrt(np.maximum(exact - slack[:, np.newaxis], 0))
+    bounds[each, after] = np.inf
+    lower[:, is_open] = bounds.T
+
+    is_new, had_one = before != after, before >= 0
+    for moved, cluster, sign in ((is_new, after, 1), (is_new & had_one, before, -1)):
+        np.add.at(sums, cluster[moved], sign * rows[moved].astype(np.float64))
+        np.add.at(counts, cluster[moved], sign)
+    changed += np.count_nonzero(is_new)
+    labels[is_open] = after
+
+
 def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> None:
     """Set labels[r] to the centre nearest to row r, of equals the first.
 

@@ -56,6 +56,7 @@ def quadratic(A: Array, B: Array, X: Array, gradient: Array) -> float:
 
 
 def affine(X: Array, W: Array, b: Array, out: Array) -> None:
-    """Set out = X W^T + b."""
-    np.matmul(X, W.T, out=out)
-    out += b
+    """Set out = X W^T + b; rows that are not finite show in it, without a warning."""
+    with np.errstate(invalid="ignore"):
+        np.matmul(X, W.T, out=out)
+        out += b

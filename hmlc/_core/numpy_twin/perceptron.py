@@ -1,7 +1,7 @@
 """Multilayer perceptrons: forward, loss, backward, and the steps of the mini-batch methods."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from hmlc._core.numpy_twin import elementwise
 
@@ -144,6 +144,13 @@ def _mean_gradient(
     return np.concatenate([g.reshape(-1) for g in gradients])
 
 
+def _new_memory(
+    network: NDArray[np.intp], batch_size: int, threads: int, dtype: DTypeLike
+) -> NDArray[np.uint8]:
+    """Return what threads share in a call of sgd or adam: nothing, for thread 0 does it all."""
+    return np.zeros(0, np.uint8)
+
+
 def sgd(
     X: Array,
     Y: Array,
@@ -155,8 +162,13 @@ def sgd(
     parameters: Array,
     velocity: Array,
     cost: NDArray[np.float64],
+    thread: int,
+    threads: int,
+    memory: NDArray[np.uint8],
 ) -> None:
     """Stochastic gradient descent with momentum over the rows in order, a batch at a time."""
+    if thread > 0:
+        return
     rate, momentum, decay = rates.tolist()
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
@@ -178,8 +190,13 @@ def adam(
     parameters: Array,
     moments: Array,
     cost: NDArray[np.float64],
+    thread: int,
+    threads: int,
+    memory: NDArray[np.uint8],
 ) -> None:
     """Adam (Kingma and Ba 2015) over the rows in order, a batch at a time."""
+    if thread > 0:
+        return
     rate, beta1, beta2, epsilon, decay = rates.tolist()
     first_moment, second_moment = moments
     for first in range(0, len(order), batch_size):

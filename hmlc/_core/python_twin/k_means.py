@@ -51,6 +51,52 @@ def lloyd(
             sums[label, p] += x - offset[p]
 
 
+def lloyd_bounded(
+    X: Real,
+    shift: Real,
+    centres: Real,
+    steps: Real,
+    labels: NDArray[np.int32],
+    lower: Real,
+    upper: Real,
+    changed: NDArray[np.int64],
+    sums: Double,
+    counts: NDArray[np.int64],
+) -> None:
+    """Take the step of lloyd for rows whose distances are bounded: see c/bounds.h."""
+    places, offset, moves = centres.tolist(), shift.tolist(), steps.tolist()
+    origin = [0.0] * len(offset)
+    eps, tiny = float(np.finfo(X.dtype).eps), float(np.finfo(X.dtype).tiny)
+    error = 4 * (len(offset) + 4) * eps
+    reach = 2 * math.sqrt(max(_square(centre, origin) for centre in places))
+    half = [-_square(centre, origin) / 2 for centre in places]
+    for r, row in enumerate(X.tolist()):
+        before = int(labels[r])
+        near = [(low - step) * (1 - eps) for low, step in zip(lower[:, r], moves, strict=True)]
+        bound = (float(upper[r]) + (moves[before] if before >= 0 else math.inf)) * (1 + eps)
+        lower[:, r], upper[r] = near, bound
+        least = min(near)
+        slack = error * (bound + 1.5 * reach) ** 2 + tiny
+        if least > bound and (least - bound) * (least + bound) > slack:
+            continue
+        shifted = [x - s for x, s in zip(row, offset, strict=True)]
+        label = _nearest(shifted, places, half)
+        slack = error * (math.sqrt(_square(shifted, origin)) + reach) ** 2 + tiny
+        for j, centre in enumerate(places):
+            lower[j, r] = math.sqrt(max(_square(shifted, centre) - slack, 0.0))
+        upper[r] = math.sqrt(_square(shifted, places[label]) + slack)
+        lower[label, r] = math.inf
+        if label == before:
+            continue
+        labels[r] = label
+        changed[0] += 1
+        for cluster, sign in ((label, 1), (before, -1)):
+            if cluster >= 0:
+                counts[cluster] += sign
+                for p, x in enumerate(shifted):
+                    sums[cluster, p] += sign * x
+
+
 def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> None:
     """Set labels[r] to the centre nearest to row r, of equals the first."""
     places, offset = centres.tolist(), shift.tolist()

@@ -4,7 +4,7 @@ import itertools
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from hmlc._core.python_twin.elementwise import _sigmoid, _softplus
 
@@ -164,6 +164,13 @@ def _mean_gradient(
     return [g / len(X) for g in total.tolist()]
 
 
+def _new_memory(
+    network: NDArray[np.intp], batch_size: int, threads: int, dtype: DTypeLike
+) -> NDArray[np.uint8]:
+    """Return what threads share in a call of sgd or adam: nothing, for thread 0 does it all."""
+    return np.zeros(0, np.uint8)
+
+
 def sgd(
     X: Array,
     Y: Array,
@@ -175,8 +182,13 @@ def sgd(
     parameters: Array,
     velocity: Array,
     cost: NDArray[np.float64],
+    thread: int,
+    threads: int,
+    memory: NDArray[np.uint8],
 ) -> None:
     """Stochastic gradient descent with momentum over the rows in order, a batch at a time."""
+    if thread > 0:
+        return
     rate, momentum, decay = rates.tolist()
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
@@ -198,8 +210,13 @@ def adam(
     parameters: Array,
     moments: Array,
     cost: NDArray[np.float64],
+    thread: int,
+    threads: int,
+    memory: NDArray[np.uint8],
 ) -> None:
     """Adam (Kingma and Ba 2015) over the rows in order, a batch at a time."""
+    if thread > 0:
+        return
     rate, beta1, beta2, epsilon, decay = rates.tolist()
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]

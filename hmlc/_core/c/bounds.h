@@ -1,0 +1,117 @@
+/* Lloyd's step with bounds: of long rows, only those are read whose nearest centre may have
+ * changed.
+ *
+ * Every row keeps an upper bound of the distance from its own centre and a lower bound of that from
+ * each other one. A centre that moves by s changes a distance by s at most. Where the least lower
+ * bound stays above the upper one the label is known without the row: Elkan, "Using the triangle
+ * inequality to accelerate k-means", ICML 2003; here all of a row's bounds are made anew when one
+ * fails, since to read the row is what costs.
+ *
+ * The labels are those of `lloyd`, ties and rounding included: the scores x.c - |c|^2/2 are the
+ * same chains of FMAs, and a row is passed over only if its distances differ by more than scores
+ * can be wrong (see `slack_of`).
+ *
+ * Long rows come with few centres here, so these lie across the lanes and no row is transposed.
+ */
+#ifndef HMLC_BOUNDS_H
+#define HMLC_BOUNDS_H
+
+#include "long_rows.h"
+
+/* How wrong scores can be: see slack_of. */
+typedef struct {
+    real reach; /* 2 max |c| */
+    real error;
+} doubt;
+
+static doubt new_doubt(const long_rows *l) {
+    real least = 0;
+    for (ptrdiff_t j = 0; j < l->k; j++)
+        least = l->half[j] < least ? l->half[j] : least;
+    return (doubt){.reach = 2 * (real)sqrt(-2 * (double)least),
+                   .error = (real)(4 * (l->d + 4)) * EPSILON};
+}
+
+/* How far |x|^2 - 2 (x.c - |c|^2/2) as computed may be from |x - c|^2, times two and more, where
+ * size >= |x| + 2 max |c|. Sums of d products are wrong by d eps/2 of the sum of their magnitudes
+ * (d eps without FMA; Higham, "Accuracy and Stability of Numerical Algorithms", 2002, eq. 3.5), and
+ * |x|^2 + 2 |x||c| + |c|^2 <= size^2; the rest of 4 (d + 4) eps covers what is done to bounds
+ * afterwards. The least normal number covers underflow. */
+INLINE vec slack_of(doubt b, vec size) {
+    return v_fma(v_mul(v_set(b.error), size), size, v_set(LEAST_NORMAL));
+}
+
+INLINE vec load_lanes(const real *p, ptrdiff_t count, real fill) {
+    return count >= LANES ? v_load(p) : v_load_part(p, count, fill);
+}
+
+INLINE void store_lanes(real *p, ptrdiff_t count, vec a) {
+    if (count >= LANES)
+        v_store(p, a);
+    else
+        v_store_part(p, count, a);
+}
+
+/* Moves the bounds of LANES rows, `left` of which exist, by the centres' steps, outward by two
+ * roundings; is_open[lane] = whether the row's nearest centre must be found anew. */
+static void move_bounds(doubt b, ptrdiff_t k, const real *steps, const int32_t *labels,
+                        ptrdiff_t left, real *lower, ptrdiff_t stride, real *upper, real *is_open) {
+    const vec down = v_set(1 - EPSILON), up = v_set(1 + EPSILON), infinity = v_set((real)INFINITY);
+    real own[LANES];
+    for (ptrdiff_t i = 0; i < LANES; i++)
+        own[i] = i < left && labels[i] >= 0 ? steps[labels[i]] : (real)INFINITY;
+    vec next = infinity;
+    for (ptrdiff_t j = 0; j < k; j++, lower += stride) {
+        const vec bound = v_mul(v_sub(load_lanes(lower, left, 0), v_set(steps[j])), down);
+        store_lanes(lower, left, bound);
+        next = v_min(next, bound);
+    }
+    const vec bound = v_mul(v_add(load_lanes(upper, left, 0), v_load(own)), up);
+    store_lanes(upper, left, bound);
+    const vec gap = v_mul(v_sub(next, bound), v_add(next, bound));
+    const mask is_known = v_less(slack_of(b, v_add(bound, v_set((real)1.5 * b.reach))), gap);
+    /* The product is positive too where next < -bound. */
+    const mask is_apart = v_less(bound, next);
+    v_store(is_open, v_select(is_known, v_select(is_apart, v_set(0), v_set(1)), v_set(1)));
+}
+
+/* Replaces row i's scores by lower bounds of its distances; returns an upper one of that from
+ * `label`. */
+INLINE real bound_distances(const long_rows *l, doubt b, ptrdiff_t i, int32_t label) {
+    const real *row = l->rows + i * l->depth;
+    real *scores = l->scores + i * l->width;
+    const vec square = v_set(r_dot(row, row, l->depth)), two = v_set(-2);
+    const vec slack = slack_of(b, v_add(v_sqrt(square), v_set(b.reach)));
+    const vec own = v_max(v_set(0), v_fma(two, v_set(scores[label]), square));
+    for (ptrdiff_t j = 0; j < l->width; j += LANES) {
+        const vec other = v_fma(two, v_load(scores + j), square);
+        v_store(scores + j, v_sqrt(v_max(v_set(0), v_sub(other, slack))));
+    }
+    scores[label] = (real)INFINITY;
+    real upper[LANES];
+    v_store(upper, v_sqrt(v_add(own, slack)));
+    return upper[0];
+}
+
+/* sum += sign * row. Compilers vectorise the inner loop where its length is a constant. */
+INLINE void add_row(double *sum, const real *row, ptrdiff_t d, double sign) {
+    ptrdiff_t p = 0;
+    for (; p + LANES <= d; p += LANES)
+        for (ptrdiff_t i = 0; i < LANES; i++)
+            sum[p + i] += sign * (double)row[p + i];
+    for (; p < d; p++)
+        sum[p] += sign * (double)row[p];
+}
+
+/* Takes a row from the sums of cluster `from`, if that is one, and adds it to those of `to`. */
+static void change_cluster(const real *row, ptrdiff_t d, int32_t from, int32_t to, double *sums,
+                           int64_t *counts) {
+    add_row(sums + to * d, row, d, 1);
+    counts[to] += 1;
+    if (from >= 0) {
+        add_row(sums + from * d, row, d, -1);
+        counts[from] -= 1;
+    }
+}
+
+#endif
