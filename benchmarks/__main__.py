@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threads=tuple(sorted(set(options.threads))),
         dtypes=tuple(options.dtypes),
         repeats=options.repeats,
+        budget=options.budget,
         quick=options.quick,
         libraries=None if options.libraries is None else frozenset(["hmlc", *options.libraries]),
     )
@@ -58,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], metavar="N")
     parser.add_argument("--dtypes", nargs="+", choices=FLOATS, default=list(FLOATS))
     parser.add_argument("--repeats", type=int, default=5, metavar="N")
+    parser.add_argument(
+        "--budget", type=float, default=30.0, metavar="SECONDS",
+        help="of runs of one contender, after which it gets no more (default: %(default)g)",
+    )  # fmt: skip
     parser.add_argument(
         "--libraries", nargs="*", metavar="NAME", help="peers to run (default: all installed)"
     )

@@ -17,8 +17,6 @@ from benchmarks.row import Row, Work
 
 QUICK = 20
 """A quick run takes this part of the rows."""
-BUDGET = 30.0
-"""Seconds of timed runs of one contender, beyond which it gets no more turns."""
 LONG = 10.0
 """Seconds of a run so long that the one that is checked counts as well."""
 
@@ -30,11 +28,12 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run of each row."""
+    """What to run of each row: no more turns for a contender that has run for `budget` seconds."""
 
     threads: tuple[int, ...] = (1, 2)
     dtypes: tuple[str, ...] = ("float32", "float64")
     repeats: int = 5
+    budget: float = 30.0
     quick: bool = False
     libraries: frozenset[str] | None = None
 
@@ -183,7 +182,7 @@ def _take_turns(
                 worker.__exit__()
         for _ in range(plan.repeats):
             for result, worker in playing:
-                if sum(result["seconds"]) < BUDGET and len(result["seconds"]) < plan.repeats:
+                if sum(result["seconds"]) < plan.budget and len(result["seconds"]) < plan.repeats:
                     timed = worker("time")
                     result["seconds"].append(timed["seconds"])
                     result["busy"].append(timed["busy"])

@@ -211,8 +211,9 @@ def _remarks(record: dict[str, Any]) -> Iterator[str]:
                     f"- {each['name']}, {where}: {result['measure']} "
                     f"{each['deviation']:.1e}, above {result['limit']:.0e}"
                 )
-            if max(each.get("busy", [0])) > result["threads"] + SPARE:
-                yield f"- {each['name']}, {where}: kept {max(each['busy']):.1f} processors busy"
+            busy = max(each.get("busy", []), default=0)
+            if busy > result["threads"] + SPARE:
+                yield f"- {each['name']}, {where}: kept {busy:.1f} processors busy"
 
 
 def chart(record: dict[str, Any], path: Path) -> None:

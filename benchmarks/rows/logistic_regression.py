@@ -264,21 +264,21 @@ TWO = (
     Contender("numpy", numpy_newton, "Newton"),
 )
 SOFTMAX = (
-    Contender("hmlc", partial(hmlc_fit, tol=1e-4)),
-    Contender("sklearn", partial(sklearn_fit, solver="lbfgs", tol=1e-4), "lbfgs"),
-    Contender("sklearn", partial(sklearn_fit, solver="newton-cg", tol=1e-3), "newton-cg"),
-    Contender("sklearnex", partial(sklearnex_fit, tol=1e-4)),
-    Contender("torch", partial(torch_lbfgs, loss="softmax", tol=1e-4), "L-BFGS"),
-    Contender("scipy", partial(scipy_fit, cost=softmax_cost, tol=1e-4), "L-BFGS"),
+    Contender("hmlc", partial(hmlc_fit, tol=3e-5)),
+    Contender("sklearn", partial(sklearn_fit, solver="lbfgs", tol=4e-5), "lbfgs"),
+    Contender("sklearn", partial(sklearn_fit, solver="newton-cg", tol=1e-4), "newton-cg"),
+    Contender("sklearnex", partial(sklearnex_fit, tol=4e-5)),
+    Contender("torch", partial(torch_lbfgs, loss="softmax", tol=6e-5), "L-BFGS"),
+    Contender("scipy", partial(scipy_fit, cost=softmax_cost, tol=4e-5), "L-BFGS"),
 )
 REST = (
-    Contender("hmlc", partial(hmlc_fit, tol=5e-5, multi_class="ovr")),
-    Contender("sklearn", partial(sklearn_ovr, solver="lbfgs", tol=5e-5), "lbfgs"),
-    Contender("sklearn", partial(sklearn_ovr, solver="liblinear", tol=1e-3), "liblinear"),
-    Contender("sklearn", partial(sklearn_ovr, solver="newton-cg", tol=3e-4), "newton-cg"),
-    Contender("sklearnex", partial(sklearnex_ovr, tol=5e-5)),
+    Contender("hmlc", partial(hmlc_fit, tol=2.5e-5, multi_class="ovr")),
+    Contender("sklearn", partial(sklearn_ovr, solver="lbfgs", tol=2.5e-5), "lbfgs"),
+    Contender("sklearn", partial(sklearn_ovr, solver="liblinear", tol=1e-4), "liblinear"),
+    Contender("sklearn", partial(sklearn_ovr, solver="newton-cg", tol=8e-5), "newton-cg"),
+    Contender("sklearnex", partial(sklearnex_ovr, tol=2.5e-5)),
     Contender("torch", partial(torch_lbfgs, loss="sigmoid", tol=1e-4), "L-BFGS"),
-    Contender("scipy", partial(scipy_fit, cost=sigmoid_cost, tol=1e-4), "L-BFGS"),
+    Contender("scipy", partial(scipy_fit, cost=sigmoid_cost, tol=6e-5), "L-BFGS"),
 )
 EXCESS = "excess of the objective"
 ROWS = [
