@@ -221,6 +221,11 @@ def _adam(rng: Generator) -> tuple[Any, ...]:
     return X, Y, units, order, 50, NETWORK, rates, powers, parameters, moments, cost, *_alone()
 
 
+def _but_memory(array: Any) -> Any:
+    """Return an array, or nothing of the bytes that are a kernel's own memory."""
+    return array[:0] if array.dtype == np.uint8 else array
+
+
 WORKLOADS: tuple[Workload, ...] = (
     Workload("elementwise.all_finite", "20,000", lambda rng: _values(rng)[:1]),
     Workload("elementwise.exponential", "20,000", _values),
@@ -259,6 +264,6 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("perceptron.forward", "200 rows, 64-32-10", _forward),
     Workload("perceptron.loss_and_gradient", "200 rows, 64-32-10", _loss_and_gradient),
     Workload("perceptron.penalty", "64-32-10", _penalty),
-    Workload("perceptron.sgd", "200 rows, 64-32-10", _sgd),
-    Workload("perceptron.adam", "200 rows, 64-32-10", _adam),
+    Workload("perceptron.sgd", "200 rows, 64-32-10", _sgd, defined=_but_memory),
+    Workload("perceptron.adam", "200 rows, 64-32-10", _adam, defined=_but_memory),
 )

@@ -48,8 +48,7 @@ def run_all() -> Iterator[Timing]:
 
 def time_workload(workload: Workload) -> Timing:
     """Compare the backends' results on one kernel's work, then time them in turn."""
-    calls = {name: _prepare(workload, name) for name in BACKENDS}
-    _compare(workload, {name: call() for name, call in calls.items()})
+    calls = checked_calls(workload)
     numbers = {name: _calls_per_repeat(call) for name, call in calls.items()}
     times: dict[str, list[float]] = {name: [] for name in BACKENDS}
     for _ in range(REPEATS):
@@ -57,6 +56,19 @@ def time_workload(workload: Workload) -> Timing:
             times[name].append(_seconds(call, numbers[name]) / numbers[name])
     medians = {name: statistics.median(values) for name, values in times.items()}
     return Timing(workload.kernel, workload.work, medians)
+
+
+def checked_calls(workload: Workload) -> dict[str, Callable[[], list[Any]]]:
+    """Return a call of the kernel for each backend, after all have agreed on its result.
+
+    Raises
+    ------
+    AssertionError
+        If they do not.
+    """
+    calls = {name: _prepare(workload, name) for name in BACKENDS}
+    _compare(workload, {name: call() for name, call in calls.items()})
+    return calls
 
 
 def _prepare(workload: Workload, name: str) -> Callable[[], list[Any]]:

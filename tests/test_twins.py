@@ -8,6 +8,7 @@ import pytest
 
 import hmlc._core
 from hmlc._workloads import WORKLOADS
+from hmlc.benchmark import checked_calls
 
 CORE = Path(hmlc._core.__file__).parent
 FAMILIES = sorted(path.stem for path in (CORE / "numpy_twin").glob("[!_]*.py"))
@@ -55,3 +56,8 @@ def test_every_kernel_has_a_workload_on_which_it_is_timed():
     timed = [workload.kernel for workload in WORKLOADS]
     assert len(set(timed)) == len(timed)
     assert set(timed) == kernels
+
+
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.kernel)
+def test_twins_agree_on_the_work_that_is_timed(workload):
+    assert set(checked_calls(workload)) == {"c", "numpy", "python"}
