@@ -141,6 +141,7 @@ def test_a_pattern_that_matches_nothing_is_said(capsys):
 
 def test_the_command_line_finds_the_suite_or_says_where_it_is(tmp_path, capsys, monkeypatch):
     ran = []
+    monkeypatch.chdir(CHECKOUT)
     monkeypatch.setattr(__main__, "main", lambda arguments: ran.append(arguments) or 0)
     assert cli.main(["bench", "--peers", "--chart", "x.png"]) == 0
     assert ran == [["--chart", "x.png"]]

@@ -1,6 +1,7 @@
 """KMeans against hand-made cases, its own definition in float64, and scikit-learn."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import hmlc
 from hmlc import ConvergenceWarning, KMeans, NotFittedError, datasets
 from hmlc._lloyd import Rows
 from hmlc._seeding import _sample, plus_plus_seeds
+
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 def blobs(rng, n, d, k, dtype=np.float64, offset=0.0):
@@ -217,7 +220,7 @@ def both_ways(X, init, monkeypatch, **parameters):
 
 @pytest.mark.parametrize("max_iter", [1, 20])
 def test_bounds_change_nothing_on_digits(max_iter, dtype, monkeypatch):
-    X = datasets.load_mnist(3000).data.astype(dtype)
+    X = datasets.load_mnist(3000, data_dir=DATA).data.astype(dtype)
     bounded, plain = both_ways(X, X[:10], monkeypatch, max_iter=max_iter)
     np.testing.assert_array_equal(bounded.labels_, plain.labels_)
     assert bounded.n_iter_ == plain.n_iter_ == max_iter
