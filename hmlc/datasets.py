@@ -71,7 +71,8 @@ class Dataset:
         """
         if self.target_names is None:
             raise ValueError(f"{self.name} has no classes: {self.target_name} is a quantity")
-        return np.array(self.target_names)[self.target]
+        labels: NDArray[np.str_] = np.array(self.target_names)[self.target]
+        return labels
 
 
 def _read(name: str, data_dir: str | Path | None) -> Table:

@@ -36,7 +36,8 @@ class Moments:
     @property
     def variance(self) -> NDArray[np.float64]:
         """The mean squared deviation (divided by n)."""
-        return self.m2 / self.count[0]
+        count: float = self.count[0]
+        return self.m2 / count
 
     @property
     def scale(self) -> NDArray[np.float64]:
@@ -159,7 +160,9 @@ class StandardScaler(Estimator):
         """Return X * scale_ + mean_: back to the columns' own units."""
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
-        return matrix.astype(dtype) * self.scale_.astype(dtype) + self.mean_.astype(dtype)
+        rows: Array = matrix.astype(dtype) * self.scale_.astype(dtype)
+        rows += self.mean_.astype(dtype)
+        return rows
 
 
 class FeatureMap:

@@ -377,7 +377,7 @@ def _threshold(
     if contamination is not None:
         scores = _log_density(gaussian, X, n_jobs)
         return float(np.quantile(scores, contamination, method="higher"))
-    d = X.shape[1]
+    d = int(X.shape[1])
     h = 2 / (9 * d)
     root = 1 - h + NORMAL_TAIL * math.sqrt(h)
     return gaussian.normaliser - 0.5 * d * (root * root * root)

@@ -304,7 +304,8 @@ class LogisticRegression(Estimator):
         scores = self._scores(X)
         is_pair = len(self.classes_) == 2
         codes = (scores[:, 0] > 0).astype(np.intp) if is_pair else scores.argmax(axis=1)
-        return self.classes_[codes]
+        labels: Array = self.classes_[codes]
+        return labels
 
     def predict_proba(self, X: Any) -> Array:
         """Return every class's probability, (n_rows, n_classes); rows sum to 1."""

@@ -305,7 +305,8 @@ class MLPClassifier(_Perceptron):
     def predict(self, X: Any) -> Array:
         """Return the most probable label for every row, (n,)."""
         probabilities = self.predict_proba(X)
-        return self.classes_[np.argmax(probabilities, axis=1)]
+        labels: Array = self.classes_[np.argmax(probabilities, axis=1)]
+        return labels
 
     def score(self, X: Any, y: Any) -> float:
         """Return the share of rows whose label is predicted."""
