@@ -12,11 +12,33 @@ Array = NDArray[Any]
 
 
 class NotFittedError(ValueError, AttributeError):
-    """Raised when an estimator is asked for results before `fit`."""
+    """Raised when an estimator is asked for results before `fit`.
+
+    Examples
+    --------
+    >>> import hmlc
+    >>> try:
+    ...     hmlc.KMeans().predict([[1.0]])
+    ... except hmlc.NotFittedError as error:
+    ...     print(str(error)[:43])
+    This KMeans instance is not fitted yet. Cal
+    """
 
 
 class ConvergenceWarning(UserWarning):
-    """Given when a fit reaches its iteration limit before its tolerance."""
+    """Given when a fit reaches its iteration limit before its tolerance.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import hmlc
+    >>> model = hmlc.LinearRegression(solver="gradient_descent", max_iter=1)
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = model.fit([[0.0], [1.0], [3.0]], [0.0, 1.0, 2.0])
+    >>> caught[0].category.__name__
+    'ConvergenceWarning'
+    """
 
 
 class Estimator:
@@ -29,7 +51,14 @@ class Estimator:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; `deep` is taken for scikit-learn's sake."""
+        """Return the parameters by name; `deep` is taken for scikit-learn's sake.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler(n_jobs=2).get_params()
+        {'n_jobs': 2}
+        """
         return {name: getattr(self, name) for name in sorted(self._parameter_names())}
 
     def set_params(self, **params: Any) -> Self:
@@ -39,6 +68,12 @@ class Estimator:
         ------
         ValueError
             If there is no parameter of that name; then none is set.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> KMeans(random_state=0).set_params(n_clusters=3, max_iter=50)
+        KMeans(n_clusters=3, max_iter=50, random_state=0)
         """
         valid = sorted(self._parameter_names())
         for name in params:

@@ -87,6 +87,15 @@ def weight_images(
     names : sequence of str, optional
         A word above each image.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> digits = datasets.load_mnist(500)
+    >>> model = LogisticRegression(l2=100).fit(digits.data, digits.target)
+    >>> ax = plots.weight_images(model.coef_, names=model.classes_)
+    >>> ax.get_title(loc="left")
+    '10 sets of weights'
     """
     tiles = _tiles(weights, shape)
     columns, height = _side(len(tiles)), tiles.shape[1]
@@ -127,6 +136,14 @@ def image_grid(
     limit : int
         Images after the first so many are not drawn.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import datasets, plots
+    >>> garments = datasets.load_fashion_mnist(500)
+    >>> ax = plots.image_grid(garments.data, garments.target_labels, limit=12)
+    >>> ax.get_title(loc="left")
+    '12 images'
     """
     tiles, true = _tiles(images[:limit], shape), list(labels[:limit])
     guessed = true if predicted is None else list(predicted[:limit])

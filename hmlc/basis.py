@@ -115,6 +115,12 @@ class _Expansion(Estimator):
         ValueError, TypeError
             If X is not a finite real matrix with at least one row and one column, or a parameter
             is out of range, or the degree makes more columns than can be counted.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> PolynomialFeatures(degree=3).fit([[2.0, 3.0]]).n_output_features_
+        9
         """
         _validate.check_n_jobs(self.n_jobs)
         matrix = _validate.check_matrix(X)
@@ -134,6 +140,13 @@ class _Expansion(Estimator):
         ValueError
             If X is not a finite real matrix of n_features_in_ columns, or memory cannot hold what
             would be made of it.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> PolynomialFeatures(degree=2).fit([[0.0]]).transform([[2.0], [3.0]])
+        array([[2., 4.],
+               [3., 9.]])
         """
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
@@ -148,11 +161,26 @@ class _Expansion(Estimator):
         return out
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
-        """Return `fit(X).transform(X)`."""
+        """Return `fit(X).transform(X)`.
+
+        Examples
+        --------
+        >>> from hmlc import SinusoidFeatures
+        >>> SinusoidFeatures(degree=2).fit_transform([[0.5]]).round(4)
+        array([[0.4794, 0.8415]])
+        """
         return self.fit(X).transform(X)
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Array:
-        """Return the columns' names, made of X's: "x0", "x1", ... unless given."""
+        """Return the columns' names, made of X's: "x0", "x1", ... unless given.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> made = PolynomialFeatures(degree=2).fit([[2.0, 3.0]])
+        >>> made.get_feature_names_out(["width", "height"]).tolist()
+        ['width', 'height', 'width^2', 'width height', 'height^2']
+        """
         self._check_fitted()
         names = input_names(input_features, self.n_features_in_, "x")
         return np.array(self._names(names), dtype=object)

@@ -118,6 +118,13 @@ class StandardScaler(Estimator):
         ------
         ValueError, TypeError
             If X is not a finite real matrix with at least one row and one column.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> scaler = StandardScaler().fit([[1.0, 5.0], [3.0, 5.0]])
+        >>> scaler.mean_, scaler.scale_
+        (array([2., 5.]), array([1., 1.]))
         """
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         matrix = _validate.as_matrix(X)
@@ -132,7 +139,15 @@ class StandardScaler(Estimator):
         self.n_features_in_ = matrix.shape[1]
 
     def transform(self, X: Any) -> Array:
-        """Return (X - mean_) / scale_, of shape X's, float32 for float32 and else float64."""
+        """Return (X - mean_) / scale_, of shape X's, float32 for float32 and else float64.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit([[1.0], [3.0]]).transform([[2.0], [5.0]])
+        array([[0.],
+               [3.]])
+        """
         return self._standardise(self._check_rows(X), _validate.check_n_jobs(self.n_jobs))
 
     def _standardise(self, matrix: Array, n_jobs: int | None) -> Array:
@@ -150,14 +165,30 @@ class StandardScaler(Estimator):
         return out
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
-        """Return `fit(X).transform(X)`."""
+        """Return `fit(X).transform(X)`.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit_transform([[1.0, 5.0], [3.0, 5.0]])
+        array([[-1.,  0.],
+               [ 1.,  0.]])
+        """
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         matrix = _validate.as_matrix(X)
         self._learn(matrix, n_jobs)
         return self._standardise(matrix, n_jobs)
 
     def inverse_transform(self, X: Any) -> Array:
-        """Return X * scale_ + mean_: back to the columns' own units."""
+        """Return X * scale_ + mean_: back to the columns' own units.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit([[1.0], [3.0]]).inverse_transform([[0.0], [3.0]])
+        array([[2.],
+               [5.]])
+        """
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
         rows: Array = matrix.astype(dtype) * self.scale_.astype(dtype)

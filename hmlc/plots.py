@@ -87,6 +87,14 @@ def cost_history(model: Any, ax: Axes = None) -> Axes:
     """Draw the cost before the first iteration and after each, of a model with `cost_history_`.
 
     Costs that cover more than two powers of ten have a logarithmic axis.
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> iris = datasets.load_iris()
+    >>> ax = plots.cost_history(LogisticRegression().fit(iris.data, iris.target))
+    >>> ax.get_ylabel()
+    'cost'
     """
     costs = np.asarray(model.cost_history_)
     costs = costs.reshape(len(costs), -1)
@@ -117,6 +125,16 @@ def regression_line(
     feature_name, target_name : str
         Words at the axes.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import LinearRegression, datasets, plots
+    >>> waves = datasets.load_gauss2()
+    >>> model = LinearRegression(polynomial_degree=9, sinusoid_degree=9)
+    >>> model = model.fit(waves.data, waves.target)
+    >>> ax = plots.regression_line(model, waves.data, waves.target)
+    >>> ax.get_title(loc="left")
+    'Data and fit'
     """
     matrix = _columns(X, 1)
     ax = new_axes(ax)
@@ -148,6 +166,17 @@ def regression_surface(
     feature_names, target_name : str
         Words at the axes.
     ax : matplotlib Axes3D, optional
+
+    Examples
+    --------
+    >>> from hmlc import LinearRegression, datasets, plots
+    >>> world = datasets.load_well_being()
+    >>> model = LinearRegression().fit(world.data, world.target)
+    >>> ax = plots.regression_surface(
+    ...     model, world.data, world.target, feature_names=world.feature_names
+    ... )
+    >>> ax.name
+    '3d'
     """
     matrix, target = _columns(X, 2), np.asarray(y).reshape(-1)
     ax = new_axes(ax, width=6.4, height=5.0, projection="3d")
@@ -190,6 +219,14 @@ def scatter_classes(
     feature_names : two str
         Words at the axes.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import datasets, plots
+    >>> iris = datasets.load_iris()
+    >>> ax = plots.scatter_classes(iris.data[:, 2:], iris.target_labels)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['setosa', 'versicolor', 'virginica']
     """
     matrix, labels = _columns(X, 2), np.asarray(y)
     ax = new_axes(ax)
@@ -220,6 +257,17 @@ def decision_regions(
     target_names : sequence of str, optional
         A word for each of `classes_`.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> chips = datasets.load_microchips()
+    >>> model = LogisticRegression(polynomial_degree=6).fit(chips.data, chips.target)
+    >>> ax = plots.decision_regions(
+    ...     model, chips.data, chips.target, target_names=chips.target_names
+    ... )
+    >>> ax.get_title(loc="left")
+    'Decision regions'
     """
     matrix, labels, classes = _columns(X, 2), np.asarray(y), np.asarray(model.classes_)
     names = [str(label) for label in classes] if target_names is None else target_names
@@ -257,6 +305,15 @@ def clusters(
     feature_names : sequence of str, optional
         A word for each column of X.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import KMeans, datasets, plots
+    >>> iris = datasets.load_iris()
+    >>> model = KMeans(n_clusters=3, random_state=0).fit(iris.data)
+    >>> ax = plots.clusters(model, iris.data, (2, 3), feature_names=iris.feature_names)
+    >>> ax.get_xlabel()
+    'petal_length'
     """
     points, centers = (np.asarray(a)[:, list(columns)] for a in (X, model.cluster_centers_))
     names = [f"x{j}" for j in columns]
@@ -293,6 +350,15 @@ def density_contours(
     feature_names : two str
         Words at the axes.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import GaussianAnomalyDetector, datasets, plots
+    >>> servers = datasets.load_server()
+    >>> detector = GaussianAnomalyDetector(covariance="full").fit(servers.data, servers.target)
+    >>> ax = plots.density_contours(detector, servers.data)
+    >>> ax.get_title(loc="left")
+    '6 of 307 rows flagged'
     """
     matrix = _columns(X, 2)
     ax = new_axes(ax)
@@ -330,6 +396,16 @@ def threshold_curve(selection: Any, ax: Axes = None) -> Axes:
     -----
     Where scores reach far down, the thresholds at which neither precision nor recall moves much
     would fill the picture: the axis covers those from which F1 is at least a tenth of its best.
+
+    Examples
+    --------
+    >>> from hmlc import GaussianAnomalyDetector, datasets, plots, select_threshold
+    >>> servers = datasets.load_server()
+    >>> detector = GaussianAnomalyDetector(covariance="full").fit(servers.data)
+    >>> selection = select_threshold(servers.target, detector.score_samples(servers.data))
+    >>> ax = plots.threshold_curve(selection)
+    >>> ax.get_xlabel()
+    'threshold'
     """
     thresholds, f1s = np.asarray(selection.thresholds), np.asarray(selection.f1s)
     ax = new_axes(ax)
@@ -371,6 +447,16 @@ def image_report(model: Any, weights: Any, X: Any, y: Any, shape: tuple[int, int
         Their labels.
     shape : two int
         Rows and columns of an image.
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> digits = datasets.load_mnist(1000)
+    >>> X, y = digits.data, digits.target
+    >>> model = LogisticRegression(l2=100).fit(X[:900], y[:900])
+    >>> figure = plots.image_report(model, model.coef_, X[900:], y[900:], (28, 28))
+    >>> len(figure.axes)
+    3
     """
     figure = importlib.import_module("matplotlib.figure").Figure((13, 7), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
@@ -382,6 +468,17 @@ def image_report(model: Any, weights: Any, X: Any, y: Any, shape: tuple[int, int
 
 
 def save(ax: Axes, path: str | PathLike[str]) -> None:
-    """Write the figure of an Axes to a file, in the format of its ending, and close it."""
+    """Write the figure of an Axes to a file, in the format of its ending, and close it.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from hmlc import datasets, plots
+    >>> iris = datasets.load_iris()
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "iris.png")
+    >>> plots.save(plots.scatter_classes(iris.data[:, 2:], iris.target_labels), path)
+    >>> path.read_bytes()[1:4]
+    b'PNG'
+    """
     ax.figure.savefig(path)
     importlib.import_module("matplotlib.pyplot").close(ax.figure)
