@@ -2,12 +2,15 @@
 
 import csv
 import gzip
+import itertools
 import math
 import struct
+import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,11 +60,11 @@ class Table:
         """
         positions = [self.position(column) for column in columns]
         values = np.empty((len(self.rows), len(positions)))
-        for i, row in enumerate(self.rows):
-            for j, position in enumerate(positions):
-                values[i, j] = number = _number(row[position])
-                if not math.isfinite(number):
-                    raise self._error(i, position, "a finite number")
+        for j, position in enumerate(positions):
+            values[:, j] = [_number(row[position]) for row in self.rows]
+        if not np.isfinite(values).all():
+            i, j = np.argwhere(~np.isfinite(values))[0]
+            raise self._error(i, positions[j], "a finite number")
         return values
 
     def codes(self, column: str, names: Sequence[str]) -> NDArray[np.int64]:
@@ -78,6 +81,19 @@ class Table:
             if row[position] not in code:
                 raise self._error(i, position, "one of " + ", ".join(names))
         return np.array([code[row[position]] for row in self.rows], dtype=np.int64)
+
+    def filled(self, column: str) -> tuple[str, ...]:
+        """Return a column as it is written, where no cell may be empty.
+
+        Raises
+        ------
+        ValueError
+            If the column is missing, or one is.
+        """
+        texts = self.texts(column)
+        if "" in texts:
+            raise self._error(texts.index(""), self.position(column), "a label")
+        return texts
 
     def _error(self, row: int, position: int, expected: str) -> ValueError:
         return ValueError(
@@ -104,27 +120,49 @@ def read_csv(path: str | Path) -> Table:
     OSError
         If it cannot be read.
     """
-    path = Path(path)
+    with open_csv(path) as file:
+        (table,) = read_tables(file, Path(path), sys.maxsize)
+    return table
+
+
+def open_csv(path: str | Path) -> TextIO:
+    """Open a file for `read_tables`."""
     # utf-8-sig: spreadsheets put a byte-order mark before the first column's name.
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            numbered = [(reader.line_num, row) for row in reader if row]
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: expected UTF-8 text, but {error}") from error
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
-    if len(numbered) < 2:
-        raise ValueError(
-            f"{path}: expected a header and at least one row, got {len(numbered)} lines"
-        )
-    (_, header), *body = numbered
+    return open(path, encoding="utf-8-sig", newline="")
+
+
+def read_tables(file: TextIO, path: Path, n_rows: int) -> Iterator[Table]:
+    """Read a comma-separated table as `read_csv` does, but yield it in tables of `n_rows` rows."""
+    reader = csv.reader(file, strict=True)
+    lines = _numbered_lines(reader, path)
+    _, header = next(lines, (0, []))
     if len(set(header)) < len(header):
         raise ValueError(f"{path}, line 1: expected distinct columns, got {', '.join(header)}")
-    for line, row in body:
-        if len(row) != len(header):
-            raise ValueError(f"{path}, line {line}: expected {len(header)} columns, got {len(row)}")
-    return Table(path, header, [row for _, row in body], [line for line, _ in body])
+    is_empty = True
+    while block := list(itertools.islice(lines, n_rows)):
+        is_empty = False
+        for line, row in block:
+            if len(row) != len(header):
+                raise ValueError(
+                    f"{path}, line {line}: expected {len(header)} columns, got {len(row)}"
+                )
+        yield Table(path, header, [row for _, row in block], [line for line, _ in block])
+    if is_empty:
+        raise ValueError(
+            f"{path}: expected a header and at least one row, got {len(header) > 0:d} lines"
+        )
+
+
+def _numbered_lines(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield every row that is not blank, and the line on which it ends."""
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: expected UTF-8 text, but {error}") from error
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
 
 
 def read_idx(path: str | Path, row_shape: tuple[int, ...], n_rows: int) -> NDArray[np.uint8]:

@@ -229,6 +229,19 @@ def _restore_regressor(model: Any, state: Reader) -> None:
     _restore_perceptron(model, state, "squared", 1 if model._is_vector else None)
 
 
+def names_state(model: Any) -> State:
+    """Return the columns' names, where `fit` saw any."""
+    names = getattr(model, "feature_names_in_", None)
+    return {} if names is None else {"feature_names_in_": np.asarray(names, object)}
+
+
+def restore_names(model: Any, state: Reader) -> None:
+    """Give a restored model the columns' names, where the state has any."""
+    names = state.texts("feature_names_in_", model.n_features_in_)
+    if names is not None:
+        model.feature_names_in_ = names
+
+
 class Kind(NamedTuple):
     """A class, what takes the state of a fitted model, and what gives it to a new one."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hmlc import __version__
 from hmlc._atomic import write_atomically
-from hmlc._learned import KINDS, Kind, kind_of
+from hmlc._learned import KINDS, Kind, kind_of, names_state, restore_names
 from hmlc._saved_values import check_array, decoded, encoded, is_storable, stored_dtype
 from hmlc._state import Reader, State
 
@@ -93,7 +93,7 @@ def save(model: Any, path: Any) -> None:
         parameters[name] = encoded(value, f"parameter {name}", arrays)
     state = None
     if hasattr(model, "n_features_in_"):
-        learned = kind.state_of(model)
+        learned = kind.state_of(model) | names_state(model)
         try:
             _restored(kind, model.get_params(), learned)
         except (TypeError, ValueError, OverflowError) as error:
@@ -155,6 +155,7 @@ def _restored(kind: Kind, parameters: State, state: State | None) -> Any:
     if state is not None:
         reader = Reader(state)
         kind.restore(model, reader)
+        restore_names(model, reader)
         reader.finish()
     return model
 

@@ -1,7 +1,8 @@
-"""The command line: ``hmlc demo``, ``hmlc bench``, ``hmlc info``."""
+"""The command line: ``hmlc demo``, ``hmlc bench``, ``hmlc info``, and the models' commands."""
 
 import argparse
 import importlib.util
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from types import ModuleType
 
 import hmlc
 from hmlc import _backend, _passes
+from hmlc._model_commands import add_commands
 
 DEMOS = (
     "univariate_linear_regression",
@@ -38,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("hmlc: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has had enough; what is left must not raise at exit again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ImportError, OSError, ValueError) as error:
         print(f"hmlc: {error}", file=sys.stderr)
         return 1
@@ -48,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hmlc", description=hmlc.__doc__)
     parser.add_argument("--version", action="version", version=f"hmlc {hmlc.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_commands(commands)
 
     demo = commands.add_parser(
         "demo", help="train every algorithm on real data; figures, quality and speed"

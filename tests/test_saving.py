@@ -79,6 +79,24 @@ def test_joblib_dumps_models(tmp_path):
     assert is_same(vars(joblib.load(tmp_path / "model")), vars(model))
 
 
+def test_the_columns_names_are_kept(tmp_path):
+    model = hmlc.StandardScaler().fit(np.eye(3))
+    model.feature_names_in_ = np.array(["width", "height", "Länge"], dtype=object)
+    hmlc.save(model, tmp_path / "model.hmlc")
+    names = hmlc.load(tmp_path / "model.hmlc").feature_names_in_
+    assert names.dtype == object
+    assert names.tolist() == ["width", "height", "Länge"]
+
+
+@pytest.mark.parametrize("names", [["a", "b"], ["a", "b", 3], [["a"], ["b"], ["c"]], 7])
+def test_names_that_are_not_the_columns_are_refused(names, tmp_path):
+    model = hmlc.StandardScaler().fit(np.eye(3))
+    model.feature_names_in_ = names
+    with pytest.raises((TypeError, ValueError), match="feature_names_in_"):
+        hmlc.save(model, tmp_path / "model.hmlc")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_estimator_can_be_saved():
     public = {name for name in hmlc.__all__ if hasattr(getattr(hmlc, name), "get_params")}
     assert public == set(_learned.KINDS) == {type(m).__name__ for m in models(np.float64).values()}
