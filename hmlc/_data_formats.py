@@ -4,6 +4,7 @@ import csv
 import gzip
 import itertools
 import math
+import operator
 import struct
 import sys
 import zlib
@@ -61,7 +62,7 @@ class Table:
         positions = [self.position(column) for column in columns]
         values = np.empty((len(self.rows), len(positions)))
         for j, position in enumerate(positions):
-            values[:, j] = [_number(row[position]) for row in self.rows]
+            values[:, j] = _numbers(list(map(operator.itemgetter(position), self.rows)))
         if not np.isfinite(values).all():
             i, j = np.argwhere(~np.isfinite(values))[0]
             raise self._error(i, positions[j], "a finite number")
@@ -100,6 +101,14 @@ class Table:
             f"{self.path}, line {self.lines[row]}, column {self.header[position]!r}: "
             f"expected {expected}, got {self.rows[row][position]!r}"
         )
+
+
+def _numbers(texts: list[str]) -> list[float]:
+    """Return texts as numbers, NaN for one that is none."""
+    try:
+        return list(map(float, texts))
+    except ValueError:
+        return [_number(text) for text in texts]
 
 
 def _number(text: str) -> float:
