@@ -14,6 +14,7 @@ from hmlc.logistic_regression import LogisticRegression
 from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
 
 if TYPE_CHECKING:
+    from hmlc._export_c import export_c
     from hmlc._saving import ModelFileError, load, save
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "StandardScaler",
     "ThresholdSelection",
     "backend",
+    "export_c",
     "load",
     "save",
     "select_threshold",
@@ -41,7 +43,12 @@ __all__ = [
     "use_backend",
 ]
 
-_IN_MODULES = {"ModelFileError": "_saving", "load": "_saving", "save": "_saving"}
+_IN_MODULES = {
+    "ModelFileError": "_saving",
+    "export_c": "_export_c",
+    "load": "_saving",
+    "save": "_saving",
+}
 """What few programs need: imported when asked for, so that the rest starts sooner."""
 
 
