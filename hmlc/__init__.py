@@ -15,6 +15,7 @@ from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
 
 if TYPE_CHECKING:
     from hmlc._export_c import export_c
+    from hmlc._export_onnx import export_onnx
     from hmlc._saving import ModelFileError, load, save
 
 __version__ = "0.1.0"
@@ -35,6 +36,7 @@ __all__ = [
     "ThresholdSelection",
     "backend",
     "export_c",
+    "export_onnx",
     "load",
     "save",
     "select_threshold",
@@ -46,6 +48,7 @@ __all__ = [
 _IN_MODULES = {
     "ModelFileError": "_saving",
     "export_c": "_export_c",
+    "export_onnx": "_export_onnx",
     "load": "_saving",
     "save": "_saving",
 }

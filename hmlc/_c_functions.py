@@ -209,6 +209,22 @@ static inline int NAME_largest(const REAL *z, int n) {
     return at;
 }
 """,
+    "softmax": """
+/* The n numbers z become exp(z) / sum of exp(z). The largest is left out of the sum, which keeps
+ * its digits. */
+static inline void NAME_softmax(REAL *z, int n) {
+    const int at = NAME_largest(z, n);
+    const REAL peak = z[at];
+    REAL others = 0;
+    for (int c = 0; c < n; c++) {
+        z[c] = NAME_exp(z[c] - peak);
+        others += c == at ? 0 : z[c];
+    }
+    z[at] = 1;
+    for (int c = 0; c < n; c++)
+        z[c] = z[c] / (1 + others);
+}
+""",
     "layer": """
 /* y = x W + b: W is inputs x outputs, and b lies behind it. */
 static inline void NAME_layer(const REAL *x, int inputs, const REAL *W, int outputs, REAL *y) {

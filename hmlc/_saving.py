@@ -113,6 +113,7 @@ def load(path: Any) -> Any:
     OSError
         If it cannot be opened.
     """
+    path = os.fspath(path)
     try:
         # A pipe would be waited for without end.
         if not stat.S_ISREG(os.stat(path).st_mode):
