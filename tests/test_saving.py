@@ -284,7 +284,7 @@ def test_missing_files_and_folders(tmp_path):
     with pytest.raises(FileNotFoundError):
         hmlc.save(hmlc.KMeans(), tmp_path / "none" / "m")
     for call in (hmlc.load, lambda path: hmlc.save(hmlc.KMeans(), path)):
-        with pytest.raises(TypeError, match="os.PathLike"):
+        with pytest.raises(TypeError, match=r"os\.PathLike"):
             call(1)
 
 
@@ -448,7 +448,12 @@ def test_strange_json_is_refused(header, tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "dtype"),
-    [([2**40], "<f8"), ([2**20, 2**20, 2**20], "<f8"), ([1], "<U9999999"), ([2**62, 0], "|u1")],
+    [
+        ([2**40], "<f8"),
+        ([2**20, 2**20, 2**20], "<f8"),
+        ([1], "<U9999999"),
+        ([2**62, 2**62, 0], "|u1"),
+    ],
 )
 def test_nothing_is_allocated_for_what_a_file_only_announces(saved, shape, dtype):
     path, files = saved
