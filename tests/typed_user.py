@@ -42,6 +42,14 @@ columns = hmlc.PolynomialFeatures(degree=2).fit_transform(X_train)
 assert_type(columns, NDArray[Any])
 plots.clusters(clusters, X_train)
 
+assert_type(metrics.silhouette_score(X_train, clusters.labels_), float)
+plots.silhouette(X_train, clusters.labels_)
+plots.elbow(clusters, X_train, range(2, 6))
+
+hmlc.save(clusters, "clusters.hmlc")
+hmlc.export_c(clusters, "clusters.h")
+assert_type(hmlc.load("clusters.hmlc"), Any)
+
 with hmlc.use_backend("numpy"):
     assert_type(hmlc.backend(), str)
 
