@@ -29,6 +29,10 @@ BLOCK_ROWS = 4096
 """Rows of a table that are held as text at a time."""
 
 
+BAR_DELAY = 0.5
+"""Seconds of reading before a bar is shown: small tables need none."""
+
+
 class Algorithm(NamedTuple):
     """An estimator on the command line, and what kind of target it takes."""
 
@@ -202,7 +206,8 @@ def _predictions(model: Any, options: argparse.Namespace) -> Iterator[str]:
         header += [f"probability_{label}" for label in model.classes_]
     yield _as_csv([header])
     names: list[str] = []
-    for table in _tables(options.data):
+    # On a terminal, predictions and the bar would be written into each other.
+    for table in _tables(options.data, silent=options.out is None and sys.stdout.isatty()):
         names = names or _columns_of(model, table)
         X = table.numbers(names)
         columns = [_answers(model, X)]
@@ -241,9 +246,9 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _tables(path: Path) -> Iterator[Table]:
+def _tables(path: Path, *, silent: bool = False) -> Iterator[Table]:
     """Read a file some rows at a time, and show how far it is."""
-    with open_csv(path) as file, _progress(path) as show:
+    with open_csv(path) as file, _progress(path, silent) as show:
         for table in read_tables(file, path, BLOCK_ROWS):
             if file.seekable():
                 show(file.buffer.tell())
@@ -251,15 +256,16 @@ def _tables(path: Path) -> Iterator[Table]:
 
 
 @contextmanager
-def _progress(path: Path) -> Iterator[Callable[[int], None]]:
+def _progress(path: Path, silent: bool) -> Iterator[Callable[[int], None]]:
     """Show a bar of bytes read, where errors go to a terminal and tqdm is installed."""
+    options = {"unit": "B", "unit_scale": True, "leave": False, "delay": BAR_DELAY}
     try:
         from tqdm import tqdm
     except ImportError:
         yield lambda position: None
         return
     size = path.stat().st_size or None
-    with tqdm(total=size, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+    with tqdm(total=size, disable=silent or None, **options) as bar:
 
         def show(position: int) -> None:
             bar.update(position - bar.n)
