@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser, estimator: type[Any]) -> None:
             "--" + name.replace("_", "-"),
             dest=PREFIX + name,
             default=argparse.SUPPRESS,
-            help=(texts[name] + shown).replace("%", "%%"),
+            help=(texts.get(name, "") + shown).replace("%", "%%"),
             **_reading(name, hints[name], parameter.default),
         )
 
@@ -43,12 +43,13 @@ def _reading(name: str, hint: Any, default: Any) -> dict[str, Any]:
     """Return how argparse reads a parameter of a type."""
     if name == "verbose":
         return {"action": "store_true"}
-    if get_origin(hint) is Literal:
-        return {"choices": get_args(hint)}
     if isinstance(default, bool):
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(hint) in (Union, types.UnionType):
-        (hint,) = (part for part in get_args(hint) if part not in (type(None), bool))
+        several = [part for part in get_args(hint) if part is not type(None)]
+        hint = several[0] if len(several) == 1 else Any
+    if get_origin(hint) is Literal:
+        return {"choices": get_args(hint)}
     if hint in (int, float):
         return {"type": hint, "metavar": "NUMBER"}
     return {"type": str if hint is str else _value, "metavar": "VALUE"}

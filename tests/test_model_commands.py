@@ -1,17 +1,19 @@
 """``hmlc fit`` and ``hmlc predict``: what they write, what they hold, and how they fail."""
 
+import argparse
 import csv
 import io
 import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 import hmlc
-from hmlc import _model_commands, cli, datasets
+from hmlc import _estimator_options, _model_commands, cli, datasets
 
 CSV = Path(datasets.__file__).parent / "data"
 IRIS, SERVER, GAUSS2 = (
@@ -84,6 +86,34 @@ def test_every_algorithm_and_parameter_has_an_option(capsys):
         text = capsys.readouterr().out
         for parameter in algorithm.estimator().get_params():
             assert f"--{parameter.replace('_', '-')}" in text
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_every_parameter_is_explained(name):
+    estimator = _model_commands.ALGORITHMS[name].estimator
+    texts = _estimator_options._parameter_texts(estimator)
+    assert set(texts) == set(estimator().get_params())
+    assert all(len(text) > 10 for text in texts.values())
+
+
+@pytest.mark.parametrize(
+    ("hint", "default", "text", "expected"),
+    [
+        (int, 3, "4", 4),
+        (float | None, None, "4", 4.0),
+        (Literal["a", "b"] | None, None, "b", "b"),
+        (int | str, "auto", "4", 4),
+        (int | str, "auto", "auto", "auto"),
+        (Any, (100,), "5, 2", (5, 2)),
+        (str, "x", "4", "4"),
+    ],
+)
+def test_options_are_read_by_the_parameters_type(hint, default, text, expected):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--it", **_estimator_options._reading("it", hint, default))
+    read = parser.parse_args(["--it", text]).it
+    assert read == expected
+    assert type(read) is type(expected)
 
 
 def test_parameters_are_those_of_the_estimator(tmp_path):
