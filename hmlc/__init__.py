@@ -1,8 +1,9 @@
 """Machine learning's classic algorithms, compiled."""
 
 from hmlc._backend import backend, use_backend
-from hmlc._estimator import ConvergenceWarning, NotFittedError
+from hmlc._estimator import ConvergenceWarning
 from hmlc._functions import sigmoid, sigmoid_gradient
+from hmlc._sklearn import DataConversionWarning, NotFittedError
 from hmlc.basis import PolynomialFeatures, SinusoidFeatures
 from hmlc.features import StandardScaler
 from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConvergenceWarning",
+    "DataConversionWarning",
     "GaussianAnomalyDetector",
     "KMeans",
     "LinearRegression",

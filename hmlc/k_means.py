@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._estimator import ConvergenceWarning, Transformer
 from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
 from hmlc._optimize import reporter
 from hmlc._seeding import plus_plus_seeds, random_seeds
@@ -20,7 +20,7 @@ RANDOM_RUNS = 10
 """What n_init="auto" means for random seeds, as in scikit-learn."""
 
 
-class KMeans(Estimator):
+class KMeans(Transformer):
     """Groups rows into clusters, each row to the nearest of k centres.
 
     Minimises the sum of squared distances of rows from their centres by Lloyd's iteration
@@ -82,6 +82,8 @@ class KMeans(Estimator):
     n_iter_: int
     cost_history_: Double
     _shift: Double
+
+    _estimator_type = "clusterer"
 
     def __init__(
         self,
@@ -149,7 +151,7 @@ class KMeans(Estimator):
         self.inertia_ = best.inertia
         self.cost_history_ = best.cost_history
         self.n_iter_ = len(best.cost_history)
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
         return self
 
     def _check_runs(self) -> int:
@@ -195,8 +197,11 @@ class KMeans(Estimator):
         rows.assign(centres, labels)
         return labels
 
-    def transform(self, X: Any) -> Array:
-        """Return the distances of rows from all centres, of shape (n_samples, n_clusters)."""
+    def transform(self, X: Any) -> Any:
+        """Return the distances of rows from all centres, of shape (n_samples, n_clusters).
+
+        A data frame where `set_output` asks for it.
+        """
         rows, centres = self._rows(X)
         out = np.empty((len(rows.matrix), len(centres)), rows.dtype)
         distances = kernels().k_means.distances
@@ -207,7 +212,10 @@ class KMeans(Estimator):
             n_jobs=rows.n_jobs,
             flops_per_row=3 * centres.size,
         )
-        return out
+        return self._in_container(out, X)
+
+    def _names_out(self, names: list[str]) -> list[str]:
+        return [f"kmeans{c}" for c in range(len(self.cluster_centers_))]
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the sum of squared distances of rows from their nearest centres."""
@@ -220,7 +228,7 @@ class KMeans(Estimator):
         """Return `fit(X).labels_`."""
         return self.fit(X).labels_
 
-    def fit_transform(self, X: Any, y: Any = None) -> Array:
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Return `fit(X).transform(X)`."""
         return self.fit(X).transform(X)
 

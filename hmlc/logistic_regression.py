@@ -91,6 +91,8 @@ class LogisticRegression(Estimator):
     cost_history_: Vector
     n_iter_: int
 
+    _estimator_type = "classifier"
+
     def __init__(
         self,
         *,
@@ -140,11 +142,7 @@ class LogisticRegression(Estimator):
         """
         features = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        classes, codes = _validate.check_labels(y, len(matrix))
-        if len(classes) < 2:
-            raise ValueError(
-                f"y must hold at least two classes; got the single class {classes.tolist()[0]!r}"
-            )
+        classes, codes = _validate.check_classes(y, len(matrix))
         uses_softmax = len(classes) > 2 and self.multi_class != "ovr"
         if uses_softmax and self.solver == "newton":
             raise ValueError(
@@ -165,7 +163,7 @@ class LogisticRegression(Estimator):
         self._store(W, units, minima)
         self.classes_ = classes
         self._features = features
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
         return self
 
     def _check_parameters(self) -> FeatureMap:
