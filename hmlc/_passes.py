@@ -12,7 +12,7 @@ import operator
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -240,14 +240,37 @@ def run_tasks(task: Callable[[int], None], count: int, threads: int) -> None:
     raised here when all have ended. While the pool is busy with another caller's tasks these run
     on the caller's thread alone.
     """
-    if min(threads, count) <= 1 or not _pool_lock.acquire(blocking=False):
+    threads = min(threads, count)
+
+    def alone() -> None:
         for index in range(count):
             task(index)
-        return
+
+    _hold_pool(threads, lambda: _run_on_pool(task, count, threads), alone)
+
+
+def run_together(task: Callable[[int, int], None], threads: int) -> None:
+    """Run task(0, count) ... task(count - 1, count) all at the same time, each on its own thread.
+
+    So they may wait for one another. `count` is `threads`, or 1 while the pool is busy with another
+    caller's tasks. Ctrl-C is raised when all have ended.
+    """
+    _hold_pool(threads, lambda: _run_team(task, threads), lambda: task(0, 1))
+
+
+def _hold_pool(threads: int, on_pool: Callable[[], None], alone: Callable[[], None]) -> None:
+    """Run one of two, as more than one thread is wanted and the pool is free, or not."""
+    held: list[bool] = []
     try:
-        _run_on_pool(task, count, min(threads, count))
+        # An interruption between taking the lock and noting it would leave the pool busy for ever.
+        held += map(_pool_lock.acquire, [False] if threads > 1 else [])
+        if held == [True]:
+            on_pool()
+        else:
+            alone()
     finally:
-        _pool_lock.release()
+        if held == [True]:
+            _pool_lock.release()
 
 
 def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
@@ -270,31 +293,11 @@ def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
 
     helpers = _workers[: threads - 1]
     for worker in helpers:
-        worker.start(drain)
-    drain()
-    for worker in helpers:
-        _wait(worker, waiting, errors)
+        worker.work = drain
+    starts, ends = [w.go.release for w in helpers], [w.done.acquire for w in helpers]
+    errors += _run_through([*starts, drain, *ends], waiting.clear)
     if errors:
         raise errors[0]
-
-
-def run_together(task: Callable[[int, int], None], threads: int) -> None:
-    """Run task(0, count) ... task(count - 1, count) all at the same time, each on its own thread.
-
-    So they may wait for one another. `count` is `threads`, or 1 while the pool is busy with another
-    caller's tasks. Ctrl-C is raised when all have ended.
-    """
-    held: list[bool] = []
-    try:
-        # An interruption between taking the lock and noting it would leave the pool busy for ever.
-        held += map(_pool_lock.acquire, [False] if threads > 1 else [])
-        if held == [True]:
-            _run_team(task, threads)
-        else:
-            task(0, 1)
-    finally:
-        if held == [True]:
-            _pool_lock.release()
 
 
 def _run_team(task: Callable[[int, int], None], threads: int) -> None:
@@ -321,25 +324,33 @@ def _run_team(task: Callable[[int, int], None], threads: int) -> None:
             worker.done.acquire()
 
     leader.work = lead
-    steps: list[Any] = []
-    while len(steps) < 2:
-        try:
-            # In one go, and noting what is done: an interruption falls before, or into the waiting.
-            steps.extend(map(operator.call, (leader.go.release, leader.done.acquire)[len(steps) :]))
-        except KeyboardInterrupt as error:
-            if not steps:
-                raise
-            errors.append(error)
+    errors += _run_through([leader.go.release, leader.done.acquire], lambda: None)
     if errors:
         raise errors[0]
 
 
-def _wait(worker: _Worker, waiting: deque[int], errors: list[BaseException]) -> None:
-    """Wait for a worker, through Ctrl-C too: until it has ended, the buffers are its."""
-    while True:
-        try:
-            worker.done.acquire()
-            return
-        except KeyboardInterrupt as error:
-            waiting.clear()
-            errors.append(error)
+def _run_through(
+    calls: Sequence[Callable[[], Any]], on_interrupt: Callable[[], None]
+) -> list[KeyboardInterrupt]:
+    """Make all calls in turn, through Ctrl-C too once one is made; returns the interruptions.
+
+    Until the threads that were started have ended, the caller's buffers are theirs. Calling and
+    noting it is one go, as C runs it: an interruption falls before, or into the waiting, never
+    between.
+    """
+    done: list[Any] = []
+    interruptions: list[KeyboardInterrupt] = []
+    try:
+        while len(done) < len(calls):
+            try:
+                done.extend(map(operator.call, calls[len(done) :]))
+            except KeyboardInterrupt as error:
+                if not done:
+                    raise
+                interruptions.append(error)
+                on_interrupt()
+    finally:
+        if 0 < len(done) < len(calls):
+            # Interrupted while it dealt with an interruption: these threads are not free.
+            _workers.clear()
+    return interruptions
