@@ -13,7 +13,19 @@ Array = NDArray[Any]
 
 
 class ConvergenceWarning(UserWarning):
-    """Given when a fit reaches its iteration limit before its tolerance."""
+    """Given when a fit reaches its iteration limit before its tolerance.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import hmlc
+    >>> model = hmlc.LinearRegression(solver="gradient_descent", max_iter=1)
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     _ = model.fit([[0.0], [1.0], [3.0]], [0.0, 1.0, 2.0])
+    >>> caught[0].category.__name__
+    'ConvergenceWarning'
+    """
 
 
 class Estimator:
@@ -30,7 +42,14 @@ class Estimator:
         return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters by name; `deep` is taken for scikit-learn's sake."""
+        """Return the parameters by name; `deep` is taken for scikit-learn's sake.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler(n_jobs=2).get_params()
+        {'n_jobs': 2, 'with_mean': True, 'with_std': True}
+        """
         return {name: getattr(self, name) for name in sorted(self._parameter_names())}
 
     def set_params(self, **params: Any) -> Self:
@@ -40,6 +59,12 @@ class Estimator:
         ------
         ValueError
             If there is no parameter of that name; then none is set.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> KMeans(random_state=0).set_params(n_clusters=3, max_iter=50)
+        KMeans(n_clusters=3, max_iter=50, random_state=0)
         """
         valid = sorted(self._parameter_names())
         for name in params:
@@ -122,6 +147,13 @@ class Transformer(Estimator):
         ------
         ValueError
             If it is none of these.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> scaler = StandardScaler().set_output(transform="pandas")
+        >>> scaler.fit_transform([[1.0], [3.0]]).columns.tolist()
+        ['x0']
         """
         if transform is not None:
             _validate.check_choice(transform, "transform", _frames.CONTAINERS)
@@ -140,6 +172,13 @@ class Transformer(Estimator):
         ------
         ValueError
             If there are more or fewer than columns, or they differ from those seen at `fit`.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> made = PolynomialFeatures(degree=2).fit([[2.0, 3.0]])
+        >>> made.get_feature_names_out(["width", "height"]).tolist()
+        ['width', 'height', 'width^2', 'width height', 'height^2']
         """
         self._check_fitted()
         fitted = getattr(self, "feature_names_in_", None)

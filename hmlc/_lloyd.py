@@ -75,14 +75,16 @@ class Rows:
 
     def at(self, places: Any) -> Array:
         """Return some rows in the kernels' float type."""
-        return self.matrix[places].astype(self.dtype)
+        rows: Array = self.matrix[places].astype(self.dtype)
+        return rows
 
     def _flops(self, n_centres: int) -> int:
-        return 2 * self.matrix.shape[1] * (n_centres + 4)
+        return 2 * int(self.matrix.shape[1]) * (n_centres + 4)
 
     def centred(self, centres: Array) -> Array:
         """Return centres relative to the shift, for the kernels that want them so."""
-        return (centres.astype(np.float64) - self.shift).astype(self.dtype)
+        relative: Array = centres.astype(np.float64) - self.shift
+        return relative.astype(self.dtype)
 
     def reduce(
         self, centres: Array, kernel: Callable[[Array, int, int, Clusters], None]
@@ -225,7 +227,8 @@ def _lengths_or_more(to: Array, start: Array) -> Array:
     with np.errstate(over="ignore"):
         squares = np.sum((to.astype(np.float64) - start) ** 2, axis=1)
         # A sum of squares in float64 is right to far better than 1e-6.
-        return np.nextafter(np.sqrt(squares) * (1 + 1e-6), np.inf).astype(to.dtype)
+        lengths: Array = np.nextafter(np.sqrt(squares) * (1 + 1e-6), np.inf)
+        return lengths.astype(to.dtype)
 
 
 def _use_bounds(n_clusters: int, n_columns: int) -> bool:

@@ -18,7 +18,7 @@ def _sample(
     """Draw rows with probability proportional to `closest`; a row of zero only if all are."""
     cumulative = np.cumsum(block_totals)
     if not cumulative[-1] > 0:
-        return rng.integers(len(closest), size=tries).tolist()
+        return [int(row) for row in rng.integers(len(closest), size=tries)]
     drawn = []
     last_block = int(np.flatnonzero(block_totals)[-1])
     for draw in rng.random(tries) * cumulative[-1]:

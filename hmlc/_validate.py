@@ -236,7 +236,8 @@ def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
     if is_neither.any():
         wrong = array[is_neither][0]
         raise ValueError(f"{name} must hold 0 or 1 (1 is an anomaly); got {wrong}")
-    return is_anomaly.view(np.uint8)
+    flags: NDArray[np.uint8] = is_anomaly.view(np.uint8)
+    return flags
 
 
 def check_scores(scores: Any, n_rows: int) -> Array:

@@ -112,6 +112,12 @@ class _Expansion(Transformer):
         ValueError, TypeError
             If X is not a finite real matrix with at least one row and one column, or a parameter
             is out of range, or the degree makes more columns than can be counted.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> PolynomialFeatures(degree=3).fit([[2.0, 3.0]]).n_output_features_
+        9
         """
         _validate.check_n_jobs(self.n_jobs)
         matrix = _validate.check_matrix(X)
@@ -131,6 +137,13 @@ class _Expansion(Transformer):
         ValueError
             If X is not a finite real matrix of n_features_in_ columns, or memory cannot hold what
             would be made of it.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> PolynomialFeatures(degree=2).fit([[0.0]]).transform([[2.0], [3.0]])
+        array([[2., 4.],
+               [3., 9.]])
         """
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
@@ -145,7 +158,14 @@ class _Expansion(Transformer):
         return self._in_container(out, X)
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Return `fit(X).transform(X)`."""
+        """Return `fit(X).transform(X)`.
+
+        Examples
+        --------
+        >>> from hmlc import SinusoidFeatures
+        >>> SinusoidFeatures(degree=2).fit_transform([[0.5]]).round(4)
+        array([[0.4794, 0.8415]])
+        """
         return self.fit(X).transform(X)
 
 

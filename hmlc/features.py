@@ -36,7 +36,8 @@ class Moments:
     @property
     def variance(self) -> NDArray[np.float64]:
         """The mean squared deviation (divided by n)."""
-        return self.m2 / self.count[0]
+        count: float = self.count[0]
+        return self.m2 / count
 
     @property
     def scale(self) -> NDArray[np.float64]:
@@ -125,6 +126,13 @@ class StandardScaler(Transformer):
         ------
         ValueError, TypeError
             If X is not a finite real matrix with at least one row and one column.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> scaler = StandardScaler().fit([[1.0, 5.0], [3.0, 5.0]])
+        >>> scaler.mean_, scaler.scale_
+        (array([2., 5.]), array([1., 1.]))
         """
         n_jobs = self._check_parameters()
         self._learn(X, _validate.as_matrix(X), n_jobs)
@@ -153,6 +161,13 @@ class StandardScaler(Transformer):
         """Return (X - mean_) / scale_, of shape X's, float32 for float32 and else float64.
 
         A data frame where `set_output` asks for it.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit([[1.0], [3.0]]).transform([[2.0], [5.0]])
+        array([[0.],
+               [3.]])
         """
         matrix = self._check_rows(X)
         return self._in_container(self._standardise(matrix, _validate.check_n_jobs(self.n_jobs)), X)
@@ -172,14 +187,30 @@ class StandardScaler(Transformer):
         return out
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Return `fit(X).transform(X)`."""
+        """Return `fit(X).transform(X)`.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit_transform([[1.0, 5.0], [3.0, 5.0]])
+        array([[-1.,  0.],
+               [ 1.,  0.]])
+        """
         n_jobs = self._check_parameters()
         matrix = _validate.as_matrix(X)
         self._learn(X, matrix, n_jobs)
         return self._in_container(self._standardise(matrix, n_jobs), X)
 
     def inverse_transform(self, X: Any) -> Any:
-        """Return X * scale_ + mean_: back to the columns' own units."""
+        """Return X * scale_ + mean_: back to the columns' own units.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit([[1.0], [3.0]]).inverse_transform([[0.0], [3.0]])
+        array([[2.],
+               [5.]])
+        """
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
         mean, scale = self._units(dtype)

@@ -42,6 +42,15 @@ class ThresholdSelection(NamedTuple):
         Every threshold that flags another set of rows, rising; of the scores' float type.
     precisions, recalls, f1s : float64 arrays of shape (n_distinct_scores,)
         Of each of them.
+
+    Examples
+    --------
+    >>> from hmlc import select_threshold
+    >>> found = select_threshold([1, 0, 1, 0], [-9.0, -7.0, -5.0, -1.0])
+    >>> found.threshold, found.f1, found.recall
+    (-3.0, 0.8, 1.0)
+    >>> found.thresholds
+    array([-8., -6., -3., -1.])
     """
 
     threshold: float
@@ -207,6 +216,14 @@ class GaussianAnomalyDetector(Estimator):
         -----
         UserWarning
             If y holds other values than 0 and 1, or the covariance is singular; see the notes.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> X = [[1.0, 2.0], [1.2, 2.1], [0.9, 1.9], [1.1, 2.2], [5.0, -3.0]]
+        >>> detector = GaussianAnomalyDetector().fit(X, [0, 0, 0, 0, 1])
+        >>> detector.predict([[1.0, 2.0], [9.0, 9.0]])
+        array([ 1, -1])
         """
         is_full = _validate.check_choice(self.covariance, "covariance", ("diag", "full")) == "full"
         contamination = self.contamination
@@ -229,7 +246,15 @@ class GaussianAnomalyDetector(Estimator):
 
     @property
     def offset_(self) -> float:
-        """`threshold_`, by scikit-learn's name."""
+        """`threshold_`, by scikit-learn's name.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[1.0], [2.0], [6.0]])
+        >>> detector.offset_ == detector.threshold_
+        True
+        """
         self._check_fitted()
         return self.threshold_
 
@@ -237,28 +262,65 @@ class GaussianAnomalyDetector(Estimator):
         """Return each row's log-density, float32 for float32 and else float64.
 
         It is -infinity where it is too low for a number.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[-1.0], [1.0]])
+        >>> detector.score_samples([[0.0], [2.0]]).round(4)
+        array([-0.9189, -2.9189])
         """
         matrix = self._check_rows(X)
         return _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
 
     def density(self, X: Any) -> Array:
-        """Return each row's density; 0 where it underflows."""
+        """Return each row's density; 0 where it underflows.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[-1.0], [1.0]])
+        >>> detector.density([[0.0], [2.0]]).round(4)
+        array([0.3989, 0.054 ])
+        """
         scores = self.score_samples(X)
         out = np.empty_like(scores)
         kernels().elementwise.exponential(scores, out)
         return out
 
     def decision_function(self, X: Any) -> Array:
-        """Return each row's log-density less `threshold_`: negative for anomalies."""
+        """Return each row's log-density less `threshold_`: negative for anomalies.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[-1.0], [1.0]])
+        >>> detector.decision_function([[0.0], [9.0]]) < 0
+        array([False,  True])
+        """
         scores = self.score_samples(X)
         return (scores.astype(np.float64) - self.threshold_).astype(scores.dtype)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """Return -1 for each anomaly and 1 for every other row."""
+        """Return -1 for each anomaly and 1 for every other row.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> GaussianAnomalyDetector().fit([[-1.0], [1.0]]).predict([[0.0], [9.0]])
+        array([ 1, -1])
+        """
         return np.where(self.decision_function(X) < 0, np.int64(-1), np.int64(1))
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
-        """Return ``fit(X, y).predict(X)``."""
+        """Return ``fit(X, y).predict(X)``.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> GaussianAnomalyDetector(contamination=0.25).fit_predict([[1.0], [1.2], [0.8], [7.0]])
+        array([ 1,  1,  1, -1])
+        """
         return self.fit(X, y).predict(X)
 
 
@@ -399,7 +461,7 @@ def _threshold(
     if contamination is not None:
         scores = _log_density(gaussian, X, n_jobs)
         return float(np.quantile(scores, contamination, method="higher"))
-    d = X.shape[1]
+    d = int(X.shape[1])
     h = 2 / (9 * d)
     root = 1 - h + NORMAL_TAIL * math.sqrt(h)
     return gaussian.normaliser - 0.5 * d * (root * root * root)

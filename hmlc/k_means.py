@@ -119,6 +119,14 @@ class KMeans(Transformer):
         -----
         ConvergenceWarning
             If max_iter ends the run kept, or fewer distinct clusters than n_clusters were found.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> X = [[0.0], [1.0], [10.0], [11.0]]
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [1.0]]).fit(X)
+        >>> model.cluster_centers_.ravel(), model.n_iter_
+        (array([ 0.5, 10.5]), 3)
         """
         n_clusters = _validate.check_integer(self.n_clusters, "n_clusters")
         max_iter = _validate.check_integer(self.max_iter, "max_iter")
@@ -191,7 +199,15 @@ class KMeans(Transformer):
         return rows, self.cluster_centers_.astype(rows.dtype)
 
     def predict(self, X: Any) -> Labels:
-        """Return the index of each row's nearest centre, int32 of shape (n_samples,)."""
+        """Return the index of each row's nearest centre, int32 of shape (n_samples,).
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit([[0.0], [1.0], [10.0], [11.0]])
+        >>> model.predict([[2.0], [8.0]])
+        array([0, 1], dtype=int32)
+        """
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
         rows.assign(centres, labels)
@@ -201,6 +217,13 @@ class KMeans(Transformer):
         """Return the distances of rows from all centres, of shape (n_samples, n_clusters).
 
         A data frame where `set_output` asks for it.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit([[0.0], [1.0], [10.0], [11.0]])
+        >>> model.transform([[2.0]])
+        array([[1.5, 8.5]])
         """
         rows, centres = self._rows(X)
         out = np.empty((len(rows.matrix), len(centres)), rows.dtype)
@@ -218,18 +241,42 @@ class KMeans(Transformer):
         return [f"kmeans{c}" for c in range(len(self.cluster_centers_))]
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return minus the sum of squared distances of rows from their nearest centres."""
+        """Return minus the sum of squared distances of rows from their nearest centres.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit([[0.0], [1.0], [10.0], [11.0]])
+        >>> model.score([[2.5], [10.5]])
+        -4.0
+        """
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
         rows.assign(centres, labels)
         return -rows.inertia(centres, labels)[0]
 
     def fit_predict(self, X: Any, y: Any = None) -> Labels:
-        """Return `fit(X).labels_`."""
+        """Return `fit(X).labels_`.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> X = [[0.0], [1.0], [10.0], [11.0]]
+        >>> KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit_predict(X)
+        array([0, 0, 1, 1], dtype=int32)
+        """
         return self.fit(X).labels_
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Return `fit(X).transform(X)`."""
+        """Return `fit(X).transform(X)`.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> X = [[0.0], [1.0], [10.0], [11.0]]
+        >>> KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit_transform(X)[0]
+        array([ 0.5, 10.5])
+        """
         return self.fit(X).transform(X)
 
 

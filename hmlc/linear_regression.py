@@ -276,6 +276,13 @@ class LinearRegression(Estimator):
         -----
         ConvergenceWarning
             If gradient descent reaches `max_iter` steps first.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> X, y = [[1.0], [2.0], [3.0]], [3.0, 5.0, 7.0]
+        >>> LinearRegression(fit_intercept=False).fit(X, y).coef_.round(4)
+        array([2.4286])
         """
         self._check_parameters()
         features = FeatureMap(
@@ -310,6 +317,13 @@ class LinearRegression(Estimator):
             Before `fit`.
         ValueError, TypeError
             If X is not a finite real matrix with `n_features_in_` columns.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> model = LinearRegression().fit([[1.0], [2.0], [3.0]], [3.0, 5.0, 7.0])
+        >>> model.predict([[10.0], [-1.0]]).round(6)
+        array([21., -1.])
         """
         matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
@@ -332,6 +346,13 @@ class LinearRegression(Estimator):
         """Return R^2 = 1 - (sum of squared residuals) / (sum of squares about the mean).
 
         It is averaged over targets; of a constant target 1 where predicted exactly, else 0.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> model = LinearRegression().fit([[1.0], [2.0], [3.0]], [3.0, 5.0, 7.0])
+        >>> round(model.score([[1.0], [2.0]], [3.0, 6.0]), 4)
+        0.7778
         """
         prediction = self.predict(X)
         target = _validate.check_target(y, len(prediction))

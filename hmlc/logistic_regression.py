@@ -139,6 +139,13 @@ class LogisticRegression(Estimator):
         -----
         ConvergenceWarning
             Where max_iter is reached before tol.
+
+        Examples
+        --------
+        >>> from hmlc import LogisticRegression
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> LogisticRegression(normalize=False).fit(X, y).coef_.round(3)
+        array([[0.958]])
         """
         features = self._check_parameters()
         matrix = _validate.as_matrix(X)
@@ -293,31 +300,72 @@ class LogisticRegression(Estimator):
         """Return the scores: (n_rows,) of the second of two classes, else (n_rows, n_classes).
 
         float32 for float32 rows, else float64.
+
+        Examples
+        --------
+        >>> from hmlc import LogisticRegression
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> LogisticRegression().fit(X, y).decision_function([[1.5], [2.5]]).round(3) + 0.0
+        array([0.   , 0.844])
         """
         scores = self._scores(X)
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable label of each row, (n_rows,)."""
+        """Return the most probable label of each row, (n_rows,).
+
+        Examples
+        --------
+        >>> from hmlc import LogisticRegression
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> LogisticRegression().fit(X, y).predict([[0.5], [2.5]]).tolist()
+        ['no', 'yes']
+        """
         scores = self._scores(X)
         is_pair = len(self.classes_) == 2
         codes = (scores[:, 0] > 0).astype(np.intp) if is_pair else scores.argmax(axis=1)
-        return self.classes_[codes]
+        labels: Array = self.classes_[codes]
+        return labels
 
     def predict_proba(self, X: Any) -> Array:
-        """Return every class's probability, (n_rows, n_classes); rows sum to 1."""
+        """Return every class's probability, (n_rows, n_classes); rows sum to 1.
+
+        Examples
+        --------
+        >>> from hmlc import LogisticRegression
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> LogisticRegression().fit(X, y).predict_proba([[0.5], [2.5]]).round(3)
+        array([[0.699, 0.301],
+               [0.301, 0.699]])
+        """
         Z = self._logits(X)
         kernels().logistic.softmax(Z)
         return Z
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Return the logarithms of `predict_proba`, exact where those underflow."""
+        """Return the logarithms of `predict_proba`, exact where those underflow.
+
+        Examples
+        --------
+        >>> from hmlc import LogisticRegression
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> LogisticRegression().fit(X, y).predict_log_proba([[-2000.0]]).round()
+        array([[    0., -1690.]])
+        """
         Z = self._logits(X)
         kernels().logistic.log_softmax(Z)
         return Z
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the share of rows whose predicted label is y's: the accuracy."""
+        """Return the share of rows whose predicted label is y's: the accuracy.
+
+        Examples
+        --------
+        >>> from hmlc import LogisticRegression
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> LogisticRegression().fit(X, y).score([[0.5], [2.5]], ["no", "no"])
+        0.5
+        """
         predicted = self.predict(X)
         labels = np.asarray(y)
         _validate.check_same_length(labels, len(predicted), "y")

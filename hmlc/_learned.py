@@ -1,0 +1,269 @@
+"""What each estimator learns at `fit`: taken from a model by name, and checked and given back.
+
+The names are those of docs/saving.md. Each restorer reads as the list of what its class may have:
+types, shapes and ranges are checked, so that no kernel ever meets a model that fits none.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hmlc import _network, _validate, basis
+from hmlc._estimator import in_both_types
+from hmlc._state import Reader, State
+from hmlc.basis import PolynomialFeatures, SinusoidFeatures
+from hmlc.features import FeatureMap, Moments, StandardScaler
+from hmlc.gaussian_anomaly import GaussianAnomalyDetector, _Gaussian
+from hmlc.k_means import KMeans
+from hmlc.linear_regression import LinearRegression
+from hmlc.logistic_regression import LogisticRegression
+from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
+
+
+def _public(model: Any, *names: str) -> State:
+    return {name: getattr(model, name) for name in names}
+
+
+def _scaler_state(model: Any) -> State:
+    return _public(model, "mean_", "variance_", "scale_")
+
+
+def _restore_scaler(model: Any, state: Reader) -> None:
+    model.mean_ = state.array("mean_", (None,))
+    d = model.n_features_in_ = len(model.mean_)
+    model.variance_ = state.array("variance_", (d,))
+    model.scale_ = state.positive("scale_", (d,))
+
+
+def _expansion_state(model: Any) -> State:
+    return _public(model, "n_features_in_", "n_output_features_")
+
+
+def _restore_expansion(model: Any, state: Reader) -> None:
+    d = model.n_features_in_ = state.integer("n_features_in_")
+    model.n_output_features_ = state.integer("n_output_features_")
+    width = model._width(d)
+    if model.n_output_features_ != width:
+        raise ValueError(
+            f"n_output_features_ is {model.n_output_features_}, but its parameters make {width} "
+            f"columns of {d}; were they changed after fit?"
+        )
+
+
+def _features_state(made: FeatureMap) -> State:
+    state: State = {
+        "features.polynomial_degree": made.polynomial_degree,
+        "features.sinusoid_degree": made.sinusoid_degree,
+        "features.normalize": made.normalize,
+    }
+    if not made.is_identity and made._moments is not None:
+        state["features.count"] = float(made._moments.count[0])
+        state["features.mean"] = made._moments.mean
+        state["features.m2"] = made._moments.m2
+    return state
+
+
+def _restored_features(state: Reader, d: int, width: int) -> FeatureMap:
+    """Return the map of d columns to `width`."""
+    made = FeatureMap(
+        polynomial_degree=state.integer("features.polynomial_degree"),
+        sinusoid_degree=state.integer("features.sinusoid_degree", low=0),
+        normalize=state.flag("features.normalize"),
+    )
+    made._n_columns = d
+    made._n_powers = basis.polynomial_width(d, made.polynomial_degree)
+    made._width = made._n_powers + basis.sinusoid_width(d, made.sinusoid_degree)
+    if made._width != width:
+        raise ValueError(f"{d} columns make {made._width}, but the weights are of {width}")
+    if made.is_identity:
+        return made
+    made._moments = None
+    if made.normalize:
+        made._moments = _restored_moments(state, d)
+    return made
+
+
+def _restored_moments(state: Reader, d: int) -> Moments:
+    count, mean = state.number("features.count"), state.array("features.mean", (d,))
+    m2 = state.array("features.m2", (d,))
+    if not (1 <= count < math.inf and (m2 >= 0).all()):
+        raise ValueError("features.count or features.m2 is not of any columns' moments")
+    moments = Moments(0)
+    moments.count[0], moments.mean, moments.m2 = count, mean, m2
+    return moments
+
+
+def _linear_state(model: Any) -> State:
+    names = ("coef_", "intercept_", "cost_history_", "n_iter_", "n_features_in_")
+    return _public(model, *names) | _features_state(model._features)
+
+
+def _restore_linear(model: Any, state: Reader) -> None:
+    if state.is_array("intercept_"):
+        model.coef_ = state.array("coef_", (None, None), infinite=True)
+        model.intercept_ = state.array("intercept_", model.coef_.shape[:1], infinite=True)
+    else:
+        model.coef_ = state.array("coef_", (None,), infinite=True)
+        model.intercept_ = state.number("intercept_")
+    _restore_history(model, state)
+    model.n_features_in_ = state.integer("n_features_in_")
+    model._features = _restored_features(state, model.n_features_in_, model.coef_.shape[-1])
+
+
+def _restore_history(model: Any, state: Reader) -> None:
+    model.cost_history_ = state.array("cost_history_", (None,), infinite=True)
+    model.n_iter_ = state.integer("n_iter_", low=0)
+
+
+def _logistic_state(model: Any) -> State:
+    names = ("classes_", "coef_", "intercept_", "cost_history_", "n_iter_", "n_features_in_")
+    return {
+        **_public(model, *names),
+        "weights": model._weights_and_units[np.dtype(np.float64)][0],
+        "units": model._weights_and_units[model.coef_.dtype][1],
+        **_features_state(model._features),
+    }
+
+
+def _restore_logistic(model: Any, state: Reader) -> None:
+    model.classes_ = state.labels()
+    rows = 1 if len(model.classes_) == 2 else len(model.classes_)
+    units = state.array("units", (2, None), _validate.FLOATS)
+    width = units.shape[1]
+    weights = state.array("weights", (rows, width + 1))
+    own = (units.dtype,)
+    model.coef_ = state.array("coef_", (rows, width), own, infinite=True)
+    model.intercept_ = state.array("intercept_", (rows,), own, infinite=True)
+    _restore_history(model, state)
+    model.n_features_in_ = state.integer("n_features_in_")
+    model._weights_and_units = in_both_types(weights, units)
+    model._features = _restored_features(state, model.n_features_in_, width)
+
+
+def _k_means_state(model: Any) -> State:
+    names = ("cluster_centers_", "labels_", "inertia_", "cost_history_", "n_iter_")
+    return _public(model, *names) | {"shift": model._shift}
+
+
+def _restore_k_means(model: Any, state: Reader) -> None:
+    model.cluster_centers_ = state.array("cluster_centers_", (None, None), _validate.FLOATS)
+    k, d = model.cluster_centers_.shape
+    model.labels_ = state.array("labels_", (None,), (np.dtype(np.int32),))
+    if model.labels_.min() < 0 or model.labels_.max() >= k:
+        raise ValueError(f"labels_ must be from 0 to {k - 1}")
+    model.inertia_ = state.number("inertia_")
+    _restore_history(model, state)
+    model._shift = state.array("shift", (d,))
+    model.n_features_in_ = d
+
+
+def _gaussian_state(model: Any) -> State:
+    return {
+        **_public(model, "mean_", "variance_", "covariance_", "threshold_"),
+        "whitener": model._gaussian.whitener,
+        "normaliser": model._gaussian.normaliser,
+    }
+
+
+def _restore_gaussian(model: Any, state: Reader) -> None:
+    model.mean_ = state.array("mean_", (None,))
+    d = model.n_features_in_ = len(model.mean_)
+    model.variance_ = state.positive("variance_", (d,))
+    if state.is_array("covariance_"):
+        model.covariance_ = state.array("covariance_", (d, d))
+        whitener = state.array("whitener", (d, d))
+    else:
+        state.nothing("covariance_")
+        model.covariance_ = None
+        whitener = state.positive("whitener", (d,))
+    model.threshold_ = state.number("threshold_")
+    normaliser = state.number("normaliser")
+    model._gaussian = _Gaussian(
+        model.mean_, model.variance_, model.covariance_, whitener, normaliser
+    )
+
+
+def _perceptron_state(model: Any) -> State:
+    layers = zip(model.coefs_, model.intercepts_, strict=True)
+    return {
+        "sizes": [len(model.coefs_[0]), *map(len, model.intercepts_)],
+        "parameters": np.concatenate([part.reshape(-1) for layer in layers for part in layer]),
+        "activation": model._network.activation,
+        **_public(model, "cost_history_", "n_iter_"),
+    }
+
+
+def _restore_perceptron(model: Any, state: Reader, loss: str, n_outputs: int | None) -> None:
+    sizes = state.sizes("sizes")
+    if n_outputs not in (None, sizes[-1]):
+        raise ValueError(f"there are {n_outputs} classes, but {sizes[-1]} outputs")
+    count = sum((rows + 1) * columns for rows, columns in itertools.pairwise(sizes))
+    parameters = state.array("parameters", (count,), _validate.FLOATS, infinite=True)
+    activation = state.choice("activation", _network.ACTIVATIONS)
+    model._keep(_network.Network(sizes, activation, loss), parameters, parameters.dtype)
+    _restore_history(model, state)
+    model.n_features_in_ = sizes[0]
+
+
+def _classifier_state(model: Any) -> State:
+    loss = _network.LOSSES[model._network.codes[1]]
+    own = {"classes_": model.classes_, "loss": loss}
+    return own | _perceptron_state(model)
+
+
+def _restore_classifier(model: Any, state: Reader) -> None:
+    model.classes_ = state.labels()
+    loss = state.choice("loss", _network.LOSSES[1:])
+    _restore_perceptron(model, state, loss, len(model.classes_))
+
+
+def _regressor_state(model: Any) -> State:
+    return {"is_vector": model._is_vector} | _perceptron_state(model)
+
+
+def _restore_regressor(model: Any, state: Reader) -> None:
+    model._is_vector = state.flag("is_vector")
+    _restore_perceptron(model, state, "squared", 1 if model._is_vector else None)
+
+
+class Kind(NamedTuple):
+    """A class, what takes the state of a fitted model, and what gives it to a new one."""
+
+    make: type[Any]
+    state_of: Callable[[Any], State]
+    restore: Callable[[Any, Reader], None]
+
+
+KINDS = {
+    kind.make.__name__: kind
+    for kind in (
+        Kind(GaussianAnomalyDetector, _gaussian_state, _restore_gaussian),
+        Kind(KMeans, _k_means_state, _restore_k_means),
+        Kind(LinearRegression, _linear_state, _restore_linear),
+        Kind(LogisticRegression, _logistic_state, _restore_logistic),
+        Kind(MLPClassifier, _classifier_state, _restore_classifier),
+        Kind(MLPRegressor, _regressor_state, _restore_regressor),
+        Kind(PolynomialFeatures, _expansion_state, _restore_expansion),
+        Kind(SinusoidFeatures, _expansion_state, _restore_expansion),
+        Kind(StandardScaler, _scaler_state, _restore_scaler),
+    )
+}
+
+
+def kind_of(model: Any) -> Kind:
+    """Return a model's kind.
+
+    Raises
+    ------
+    TypeError
+        If it is not one of hmlc's own estimators; a subclass is not, for it may learn more.
+    """
+    kind = KINDS.get(type(model).__name__)
+    if kind is None or kind.make is not type(model):
+        raise TypeError(
+            f"expected a model of one of {', '.join(KINDS)}; got {type(model).__name__}"
+        )
+    return kind

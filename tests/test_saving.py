@@ -1,0 +1,430 @@
+"""Models in files: the same bits back, whole files or none, and nothing that a file can do."""
+
+import contextlib
+import copy
+import hashlib
+import json
+import math
+import os
+import pickle
+import stat
+import struct
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+from fitted_models import NAMES, answers, models, rows
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import hmlc
+from hmlc import _atomic, _learned, _saving
+
+by_name = pytest.mark.parametrize("name", NAMES)
+
+
+def is_same(a, b):
+    """Whether two learned values are the same, type by type and bit by bit."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray):
+        if a.dtype == object:
+            return is_same(a.tolist(), b.tolist())
+        return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(is_same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(is_same, a, b))
+    if hasattr(a, "__dict__"):
+        return is_same(vars(a), vars(b))
+    return a == b or (a != a and b != b)
+
+
+@by_name
+def test_a_loaded_model_is_the_one_saved(name, dtype, tmp_path):
+    model, path = models(dtype)[name], tmp_path / "model.hmlc"
+    assert hmlc.save(model, path) is None
+    loaded = hmlc.load(str(path))
+    assert type(loaded) is type(model)
+    assert is_same(vars(loaded), vars(model))
+    for X in (rows(30, dtype=dtype, seed=9), rows(3, dtype=np.float32, seed=8)):
+        assert is_same(answers(loaded, X), answers(model, X))
+    assert [file.name for file in tmp_path.iterdir()] == ["model.hmlc"]
+
+
+@by_name
+def test_unfitted_models_are_saved_with_their_parameters(name, tmp_path):
+    model = type(models(np.float64)[name])(**models(np.float64)[name].get_params())
+    hmlc.save(model, tmp_path / "model")
+    loaded = hmlc.load(tmp_path / "model")
+    assert is_same(vars(loaded), vars(model))
+    with pytest.raises(hmlc.NotFittedError):
+        answers(loaded, rows())
+
+
+@by_name
+def test_pickle_and_copies_are_the_model(name):
+    model = models(np.float32)[name]
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model), copy.copy(model)):
+        assert is_same(vars(twin), vars(model))
+        assert is_same(answers(twin, rows(20)), answers(model, rows(20)))
+
+
+def test_joblib_dumps_models(tmp_path):
+    joblib = pytest.importorskip("joblib", reason="joblib is not installed")
+    model = models(np.float64)["classifier"]
+    joblib.dump(model, tmp_path / "model")
+    assert is_same(vars(joblib.load(tmp_path / "model")), vars(model))
+
+
+def test_every_estimator_can_be_saved():
+    public = {name for name in hmlc.__all__ if hasattr(getattr(hmlc, name), "get_params")}
+    assert public == set(_learned.KINDS) == {type(m).__name__ for m in models(np.float64).values()}
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [True, False, True],
+        [-(2**62), 5, 7],
+        np.array([1, 2, 300], np.uint16),
+        np.array([3.0, -1.0, 2.0], np.float32),
+        np.array([1, 2, 3], ">i4"),
+        np.array(["a", "Ünïcode \U0001f600", "\ud800"]),
+        np.array([b"x", b"yy", b"z"]),
+        np.array(["b", "", "nul\0"], object),
+        np.array([2**80, -1, 5], object),
+        np.array([True, False, 7.0], object),
+    ],
+    ids=lambda labels: str(np.asarray(labels).dtype) + str(len(str(labels))),
+)
+def test_labels_of_any_type(labels, tmp_path):
+    model = hmlc.LogisticRegression(max_iter=200).fit([[0.0], [1.0], [2.0]], labels)
+    hmlc.save(model, tmp_path / "m")
+    classes = hmlc.load(tmp_path / "m").classes_
+    assert classes.tolist() == model.classes_.tolist()
+    assert list(map(type, classes.tolist())) == list(map(type, model.classes_.tolist()))
+    assert classes.dtype == model.classes_.dtype.newbyteorder("=")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**200), 2**200) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple),
+    max_leaves=8,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(value=VALUES)
+def test_parameters_come_back_as_they_were(value, tmp_path):
+    hmlc.save(hmlc.KMeans(init=value, tol=value), tmp_path / "m")
+    loaded = hmlc.load(tmp_path / "m")
+    assert is_same(loaded.init, value)
+    assert is_same(loaded.tol, value)
+    if isinstance(value, float):
+        assert math.copysign(1, loaded.tol) == math.copysign(1, value) or value != value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.random.default_rng(1),
+        np.random.RandomState(1),
+        print,
+        {"a": 1},
+        1j,
+        2**2000,
+        np.array([1j]),
+        np.array([[1, "a"]], object),
+        np.array([None], object),
+        np.ma.array([1.0], mask=[True]),
+        np.array(["2020-01-01"], "M8[D]"),
+        [[[[[[[[[1]]]]]]]]],
+    ],
+    ids=lambda value: f"{type(value).__name__} {str(value)[:12]}",
+)
+def test_what_a_file_cannot_hold_is_refused_before_it_is_written(value, tmp_path):
+    path = tmp_path / "m"
+    hmlc.save(hmlc.KMeans(), path)
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match=r"parameter random_state .*a file cannot hold"):
+        hmlc.save(hmlc.KMeans(random_state=value), path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["m"]
+
+
+def test_only_hmlc_s_own_classes_are_saved(tmp_path):
+    class Mine(hmlc.KMeans):
+        pass
+
+    for model in (Mine(), object(), hmlc.KMeans, type("KMeans", (), {})()):
+        with pytest.raises(TypeError, match="expected a model of one of GaussianAnomalyDetector"):
+            hmlc.save(model, tmp_path / "m")
+
+
+def test_parameters_changed_after_fit(tmp_path):
+    model = hmlc.PolynomialFeatures(degree=2).fit(rows()).set_params(degree=4)
+    with pytest.raises(ValueError, match=r"cannot be saved.*changed after fit"):
+        hmlc.save(model, tmp_path / "m")
+    model = hmlc.LinearRegression().fit(rows(), rows()[:, 0]).set_params(polynomial_degree=4)
+    hmlc.save(model, tmp_path / "m")
+    assert is_same(answers(hmlc.load(tmp_path / "m"), rows()), answers(model, rows()))
+
+
+def test_too_much_text_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="more than the 1,048,576 that a file has room for"):
+        hmlc.save(hmlc.KMeans(init="x" * (1 << 20)), tmp_path / "m")
+    assert os.listdir(tmp_path) == []
+
+
+# ---- writing ----
+
+
+def test_a_crash_in_the_middle_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "m"
+    hmlc.save(hmlc.KMeans(), path)
+    before = path.read_bytes()
+    for broken in ("fsync", "replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(_atomic.os, broken, lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                hmlc.save(models(np.float64)["classifier"], path)
+        assert path.read_bytes() == before
+        assert os.listdir(tmp_path) == ["m"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_a_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "m"
+    hmlc.save(hmlc.KMeans(), path)
+    before = path.read_bytes()
+    code = (
+        "import os, sys, hmlc; from hmlc import _atomic\n"
+        "def chunks():\n"
+        "    yield b'x' * 100000\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "_atomic.write_atomically(sys.argv[1], chunks())"
+    )
+    paths = os.pathsep.join(path for path in sys.path if path)
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(path)], env={**os.environ, "PYTHONPATH": paths}
+    )
+    assert process.returncode == -9
+    assert path.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions and links")
+def test_permissions_and_links_are_as_of_any_file(tmp_path):
+    path, link = tmp_path / "m", tmp_path / "link"
+    old = os.umask(0o027)
+    try:
+        hmlc.save(hmlc.KMeans(), path)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    path.chmod(0o600)
+    link.symlink_to("m")
+    hmlc.save(hmlc.KMeans(n_clusters=3), link)
+    assert link.is_symlink()
+    assert hmlc.load(path).n_clusters == 3
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    os.mkfifo(tmp_path / "pipe")
+    for bad in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(OSError, match="not a file"):
+            hmlc.save(hmlc.KMeans(), bad)
+        with pytest.raises(hmlc.ModelFileError, match="not a file"):
+            hmlc.load(bad)
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        hmlc.load(tmp_path / "none")
+    with pytest.raises(FileNotFoundError):
+        hmlc.save(hmlc.KMeans(), tmp_path / "none" / "m")
+
+
+# ---- hostile files ----
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Return a path to write to, and the bytes of every model's file by name."""
+    path = tmp_path_factory.mktemp("saved") / "m"
+    files = {}
+    for name in NAMES:
+        hmlc.save(models(np.float32)[name], path)
+        files[name] = path.read_bytes()
+    return path, files
+
+
+@given(data=st.data())
+def test_damage_is_always_noticed(saved, data):
+    path, files = saved
+    content = bytearray(files[data.draw(st.sampled_from(NAMES))])
+    original = bytes(content)
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    if data.draw(st.booleans()):
+        content += data.draw(st.binary(max_size=80))
+    if bytes(content) == original:
+        return
+    path.write_bytes(content)
+    with pytest.raises(hmlc.ModelFileError, match="cannot load"):
+        hmlc.load(path)
+
+
+def test_every_shorter_file_is_cut_short(saved):
+    path, files = saved
+    content = files["scaler"]
+    for length in range(0, len(content), 3):
+        path.write_bytes(content[:length])
+        with pytest.raises(hmlc.ModelFileError):
+            hmlc.load(path)
+
+
+def parts(content):
+    """Return a file's header and what follows, without its digest."""
+    _, _, length, _ = struct.unpack_from("<8sIIQ", content)
+    return json.loads(content[24 : 24 + length]), content[24 + length : -32]
+
+
+def sealed(header, arrays, version=1):
+    """Return a file with a right digest."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    text += b" " * (-(24 + len(text)) % 64)
+    total = 24 + len(text) + len(arrays) + 32
+    start = struct.pack("<8sIIQ", _saving.MAGIC, version, len(text), total) + text + arrays
+    return start + hashlib.sha256(start).digest()
+
+
+def test_the_format_is_the_documented_one(saved):
+    for content in saved[1].values():
+        header, arrays = parts(content)
+        assert content[:8] == b"\x89HMLC\r\n\x1a"
+        assert sealed(header, arrays) == content
+        assert (len(content) - 32 - len(arrays)) % 64 == 0
+    header, arrays = parts(saved[1]["scaler"])
+    assert header["class"] == "StandardScaler"
+    place = header["arrays"][header["state"]["mean_"]["array"]]
+    assert place["dtype"] == "<f8"
+    mean = struct.unpack_from(f"<{place['shape'][0]}d", arrays, place["offset"])
+    assert mean == tuple(models(np.float32)["scaler"].mean_)
+
+
+def test_newer_formats_are_refused_by_their_version(saved):
+    path, files = saved
+    path.write_bytes(sealed(*parts(files["scaler"]), version=2))
+    with pytest.raises(hmlc.ModelFileError, match=r"format is version 2.*A newer hmlc is needed"):
+        hmlc.load(path)
+
+
+ODD = st.sampled_from(
+    [None, True, 0, -1, 1, 2, 10**6, 2**62, 10**300, 0.0, -1.0, 1e308, "", "tanh", [], {}, [0],
+     {"array": 0}, {"array": -1}, {"array": 10**9}, {"float": "nan"}, {"float": "inf"},
+     {"tuple": []}, {"objects": [1, [2]]}, {"objects": ["a", "b"]}, "<f8", "<U9999999", "|O"]
+)  # fmt: skip
+
+
+def places_in(value, path=()):
+    """Yield where there are values, as paths of keys."""
+    keys = value if isinstance(value, dict) else range(len(value))
+    for key in keys:
+        yield (*path, key)
+        if isinstance(value[key], (dict, list)):
+            yield from places_in(value[key], (*path, key))
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_no_header_can_do_harm(saved, data):
+    path, files = saved
+    name = data.draw(st.sampled_from(NAMES))
+    header, arrays = parts(files[name])
+    for _ in range(data.draw(st.integers(1, 2))):
+        *way, last = data.draw(st.sampled_from(list(places_in(header))))
+        inner = header
+        for key in way:
+            inner = inner[key]
+        if data.draw(st.booleans()) and isinstance(inner, (dict, list)):
+            inner[last] = copy.deepcopy(data.draw(ODD))
+        else:
+            del inner[last]
+    path.write_bytes(sealed(header, arrays))
+    try:
+        model = hmlc.load(path)
+    except hmlc.ModelFileError:
+        return
+    if hasattr(model, "n_features_in_") and model.n_features_in_ <= 16:
+        with contextlib.suppress(TypeError, ValueError):
+            answers(model, np.zeros((3, model.n_features_in_)))
+
+
+@settings(max_examples=200)
+@given(data=st.data())
+def test_no_arrays_can_do_harm(saved, data):
+    path, files = saved
+    header, arrays = parts(files[data.draw(st.sampled_from(NAMES))])
+    content = bytearray(arrays)
+    if content:
+        at = data.draw(st.integers(0, len(content) - 1))
+        some = data.draw(st.binary(min_size=1, max_size=16) | st.sampled_from([b"\xff" * 64]))
+        content[at : at + len(some)] = some[: len(content) - at]
+    path.write_bytes(sealed(header, bytes(content)))
+    try:
+        model = hmlc.load(path)
+    except hmlc.ModelFileError:
+        return
+    with np.errstate(all="ignore"):
+        answers(model, np.zeros((3, 4)))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 5000,
+        b'{"a":' * 5000,
+        b'{"class": NaN}',
+        b'{"class": 1, "class": 2}',
+        b"\xff\xfe",
+        b"9" * 5000,
+        b"",
+        b"{}",
+        b"null",
+    ],
+    ids=range(9),
+)
+def test_strange_json_is_refused(header, tmp_path):
+    (tmp_path / "m").write_bytes(sealed(header, b""))
+    with pytest.raises(hmlc.ModelFileError, match="cannot load"):
+        hmlc.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [([2**40], "<f8"), ([2**20, 2**20, 2**20], "<f8"), ([1], "<U9999999"), ([2**62, 0], "|u1")],
+)
+def test_nothing_is_allocated_for_what_a_file_only_announces(saved, shape, dtype):
+    path, files = saved
+    header, arrays = parts(files["k-means"])
+    header["arrays"][0] |= {"shape": shape, "dtype": dtype}
+    path.write_bytes(sealed(header, arrays))
+    tracemalloc.start()
+    try:
+        with pytest.raises(hmlc.ModelFileError):
+            hmlc.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_class_is_never_looked_up_by_name(saved):
+    path, files = saved
+    header, arrays = parts(files["scaler"])
+    for name in ("os.system", "hmlc.StandardScaler", "Estimator", "object", "", None, ["KMeans"]):
+        path.write_bytes(sealed({**header, "class": name}, arrays))
+        with pytest.raises(hmlc.ModelFileError, match="is not a class of hmlc"):
+            hmlc.load(path)
