@@ -46,6 +46,28 @@ class LogisticCost:
         self.kernels: Kernels = kernels()
         self.is_fixed = np.zeros(len(penalty), bool)
 
+    def sample(self, every: int) -> "LogisticCost":
+        """Return the cost over one block of rows in `every`, its penalty as strong beside it.
+
+        Which rows they are depends on their number alone.
+        """
+        n = len(self.X)
+        starts = range(0, n - _passes.BLOCK_ROWS + 1, every * _passes.BLOCK_ROWS)
+
+        def pick(rows: Array) -> Array:
+            return np.concatenate([rows[start : start + _passes.BLOCK_ROWS] for start in starts])
+
+        codes = pick(self.codes)
+        penalty = self.penalty * (len(codes) / n)
+        sample = LogisticCost(pick(self.X), codes, self.units, penalty, self.n_jobs)
+        sample.is_fixed = self.is_fixed
+        return sample
+
+    def fewest(self, classes: Array) -> int:
+        """Return the smallest number of rows in one of these classes, or out of it."""
+        counts = np.bincount(self.codes, minlength=int(classes[-1]) + 1)[classes]
+        return int(min(counts.min(), len(self.codes) - counts.max()))
+
     def _sums(self, kernel: Any, W: Vector, *, n_losses: int, hessians: int = 0) -> _Sums:
         k, depth = W.shape
         weights = np.ascontiguousarray(W, self.units.dtype)
