@@ -1,5 +1,6 @@
 """Logistic regression: two classes by one sigmoid, more by softmax or one against the rest."""
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types
-from hmlc._logistic_cost import LogisticCost
-from hmlc.features import FeatureMap, column_moments
+from hmlc._logistic_cost import LogisticCost, pick_blocks
+from hmlc.features import FeatureMap, Moments, column_moments
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -200,13 +201,21 @@ class LogisticRegression(Estimator):
         The bias is not penalised, so a shift does not move the optimum; but columns around 0 are
         less alike, and L-BFGS needs a third of the iterations on images.
         """
-        moments = column_moments(columns, n_jobs)
+        moments = self._moments(columns, n_jobs)
         units = np.stack([np.zeros_like(moments.mean), np.ones_like(moments.mean)])
         if self.fit_intercept:
             units[0] = moments.mean
         if self.normalize:
             units[1] /= np.sqrt(np.where(moments.variance > 0, moments.variance, 1.0))
         return units.astype(_validate.compute_dtype(columns))
+
+    def _moments(self, columns: Array, n_jobs: int | None) -> Moments:
+        """Return the columns' moments; a sample's where only a shift is wanted, of any size."""
+        if not self.normalize:
+            # A failure is told of all rows: of the row's own number, not of its place in a sample.
+            with contextlib.suppress(ValueError):
+                return column_moments(pick_blocks(columns, SAMPLE_EVERY), n_jobs)
+        return column_moments(columns, n_jobs)
 
     def _options(self, name: str, problem: LogisticCost) -> dict[str, Any]:
         return {
