@@ -8,6 +8,7 @@ rows are cut is a function of shapes alone.
 
 import contextlib
 import functools
+import math
 import operator
 import os
 import threading
@@ -32,15 +33,18 @@ CALL_BYTES = 4 << 20
 """Rows are handed to a kernel in pieces of about this size, so that Ctrl-C is answered between."""
 CONVERT_BYTES = 256 << 10
 """Rows of another dtype or layout are converted in pieces that stay in cache."""
+LANE_FLOPS = 4_000_000
+"""A lane's work is at least about this: to hand it over costs as much as a tenth of it."""
 SERIAL_FLOPS = 2_000_000
 """About 0.2 ms of work: below, waking a thread costs more than it saves."""
 
 
-def lane_bounds(n_rows: int, partial_bytes: int = 0) -> list[int]:
+def lane_bounds(n_rows: int, partial_bytes: int = 0, flops_per_row: float = math.inf) -> list[int]:
     """Return the first row of every lane, and n_rows: whole blocks, nearly equal lanes."""
     n_blocks = -(-n_rows // BLOCK_ROWS)
     affordable = MAX_LANES if not partial_bytes else max(MIN_LANES, PARTIALS_BYTES // partial_bytes)
-    n_lanes = max(1, min(MAX_LANES, n_blocks, affordable))
+    worthwhile = max(MIN_LANES, n_rows * flops_per_row / LANE_FLOPS)
+    n_lanes = int(max(1, min(MAX_LANES, n_blocks, affordable, worthwhile)))
     starts = [BLOCK_ROWS * (n_blocks * lane // n_lanes) for lane in range(n_lanes)]
     return [*starts, n_rows]
 
@@ -111,7 +115,7 @@ def reduce_rows(
     partial_bytes : int
         Size of a partial: where it is large there are fewer lanes.
     """
-    bounds = lane_bounds(len(X), partial_bytes)
+    bounds = lane_bounds(len(X), partial_bytes, flops_per_row)
     partials = [new_partial() for _ in bounds[1:]]
     reader = RowReader(X, dtype)
 

@@ -92,7 +92,7 @@ def _affine(rng: Generator) -> tuple[Any, ...]:
 def _logistic(rng: Generator, k: int) -> tuple[Any, ...]:
     """Return rows, their classes, weights and units."""
     X, codes = rng.normal(size=(2000, 20)), rng.integers(0, max(k, 2), 2000)
-    return X, codes.astype(np.intp), rng.normal(size=(k, 21)), _raw_units(20)
+    return X, codes.astype(np.int32), rng.normal(size=(k, 21)), _raw_units(20)
 
 
 def _sigmoid_loss(rng: Generator) -> tuple[Any, ...]:

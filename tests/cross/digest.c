@@ -135,15 +135,17 @@ static void algebra(ptrdiff_t n, ptrdiff_t k) {
 static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *X = numbers(n * d, 1, 0), *W = numbers(k * (d + 1), 1, 0), *units = numbers(2 * d, 1, 1);
     real *scratch = zeros(hmlc_logistic_scratch(d, k, k)), *Z = zeros(n * k);
-    ptrdiff_t *codes = room(n * (ptrdiff_t)sizeof *codes);
+    int32_t *codes = room(n * (ptrdiff_t)sizeof *codes);
     ptrdiff_t *classes = room(k * (ptrdiff_t)sizeof *classes);
     for (ptrdiff_t i = 0; i < n; i++)
-        codes[i] = i % k;
+        codes[i] = (int32_t)(i % k);
     for (ptrdiff_t c = 0; c < k; c++)
         classes[c] = c;
     double *loss = sums(k), *gradient = sums(k * (d + 1)), *hessian = sums(k * (d + 1) * (d + 1));
     KERNELS(logistic).sigmoid_loss(X, n, d, codes, classes, W, k, units, loss, gradient, scratch);
     SHOW("logistic.sigmoid_loss", loss, k), SHOW("logistic.sigmoid_loss", gradient, k * (d + 1));
+    KERNELS(logistic).sigmoid_loss(X, n, d, codes, classes, W, 1, units, loss, gradient, scratch);
+    SHOW("logistic.sigmoid_loss", gradient, d + 1);
     KERNELS(logistic).sigmoid_loss_hessian(X, n, d, codes, classes, W, k, units, loss, gradient,
                                            hessian, scratch);
     SHOW("logistic.sigmoid_loss_hessian", hessian, k * (d + 1) * (d + 1));
