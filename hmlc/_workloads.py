@@ -62,7 +62,16 @@ def _sinusoids(rng: Generator) -> tuple[Any, ...]:
 
 def _scatter(rng: Generator) -> tuple[Any, ...]:
     X, y = rng.normal(size=(2000, 20)), rng.normal(size=(2000, 1))
-    return X, y, np.zeros(1), np.zeros(21), np.zeros((21, 21)), 0, 21
+    return X, y, np.zeros(1), np.zeros(21), np.zeros(21), np.zeros((21, 21)), 0, 21
+
+
+def _scatter_state(rng: Generator) -> tuple[Any, ...]:
+    S = 1000 * _positive_definite(rng, 100)
+    return np.full(1, 1000.0), rng.normal(size=100), rng.normal(size=100), S
+
+
+def _scatter_merge(rng: Generator) -> tuple[Any, ...]:
+    return *_scatter_state(rng), *_scatter_state(rng)
 
 
 def _cholesky(rng: Generator) -> tuple[Any, ...]:
@@ -226,6 +235,11 @@ def _but_memory(array: Any) -> Any:
     return array[:0] if array.dtype == np.uint8 else array
 
 
+def _lower(array: Any) -> Any:
+    """Return a matrix without what lies above its diagonal; a vector as it is."""
+    return np.tril(array) if array.ndim == 2 else array
+
+
 WORKLOADS: tuple[Workload, ...] = (
     Workload("elementwise.all_finite", "20,000", lambda rng: _values(rng)[:1]),
     Workload("elementwise.exponential", "20,000", _values),
@@ -237,7 +251,9 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("moments.standardise", "5,000 x 20", _standardise),
     Workload("basis.polynomials", "1,000 x 10, degree 3", _polynomials),
     Workload("basis.sinusoids", "2,000 x 5, degree 4", _sinusoids),
-    Workload("scatter.update", "2,000 x 20", _scatter, defined=np.triu),
+    Workload("scatter.update", "2,000 x 20", _scatter, defined=_lower),
+    Workload("scatter.merge", "100 x 100", _scatter_merge, defined=_lower),
+    Workload("scatter.centre", "100 x 100", _scatter_state),
     Workload("linalg.dot", "20,000", _dot),
     Workload("linalg.cholesky", "80 x 80", _cholesky),
     Workload("linalg.cholesky_pivoted", "80 x 80", _cholesky_pivoted),

@@ -80,12 +80,14 @@ static void statistics(ptrdiff_t n, ptrdiff_t d) {
     SHOW("moments.update", means, d), SHOW("moments.update", m2, d);
     KERNELS(moments).standardise(X, n, d, mean, scale, out, scratch);
     SHOW("moments.standardise", out, n * d);
-    double *change = sums(m + 64);
-    real *wide = zeros((HMLC_BLOCK_ROWS + 3) * (m + 64));
+    double *change = sums(2 * m), *totals = sums(m), *T = sums(m * m);
+    real *wide = zeros((HMLC_BLOCK_ROWS + 4) * (m + 64));
     count = sums(1), means = sums(m);
-    KERNELS(scatter).update(X, y, n, d, 1, count, means, S, 0, m, wide, change);
-    for (ptrdiff_t i = 0; i < m; i++)
-        SHOW("scatter.update", S + i * m + i, m - i);
+    KERNELS(scatter).update(X, y, n, d, 1, count, means, totals, S, 0, m, wide);
+    memcpy(T, S, (size_t)(m * m) * sizeof *T);
+    KERNELS(scatter).merge(S, T, m, count, means, totals, *count, means, totals, change);
+    KERNELS(scatter).centre(S, m, *count, means, totals);
+    SHOW("scatter.update", S, m * m), SHOW("scatter.update", means, m);
     const ptrdiff_t width = d * (d + 3) / 2;
     real *powers = zeros(n * width), *room_for_basis = zeros(64 * (width + d + 64));
     KERNELS(basis).polynomials(X, X, n, d, 2, powers, width, width, room_for_basis);
