@@ -13,7 +13,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -36,11 +36,11 @@ SERIAL_FLOPS = 2_000_000
 """About 0.2 ms of work: below, waking a thread costs more than it saves."""
 
 
-def lane_bounds(n_rows: int, partial_bytes: int = 0) -> list[int]:
+def lane_bounds(n_rows: int, partial_bytes: int = 0, most: int = MAX_LANES) -> list[int]:
     """Return the first row of every lane, and n_rows: whole blocks, nearly equal lanes."""
     n_blocks = -(-n_rows // BLOCK_ROWS)
     affordable = MAX_LANES if not partial_bytes else max(MIN_LANES, PARTIALS_BYTES // partial_bytes)
-    n_lanes = max(1, min(MAX_LANES, n_blocks, affordable))
+    n_lanes = max(1, min(most, n_blocks, affordable))
     starts = [BLOCK_ROWS * (n_blocks * lane // n_lanes) for lane in range(n_lanes)]
     return [*starts, n_rows]
 
@@ -79,6 +79,37 @@ class RowReader:
             yield rows, first, last
 
 
+class _Tree(Generic[Partial]):
+    """Sums lanes' partials in pairs, pairs of pairs and so on, each as soon as both are there.
+
+    So few of them are held at a time; which is there first does not show in the sum.
+    """
+
+    def __init__(self, n_lanes: int, merge: Callable[[Partial, Partial], None]) -> None:
+        self.n_lanes = n_lanes
+        self.merge = merge
+        self.waiting: dict[tuple[int, int], Partial] = {}
+        self.lock = threading.Lock()
+        self.total: list[Partial] = []
+
+    def join(self, lane: int, partial: Partial) -> None:
+        """Take a lane's partial."""
+        width = 1
+        while width < self.n_lanes:
+            sibling = lane ^ width
+            if sibling < self.n_lanes:
+                with self.lock:
+                    if (sibling, width) not in self.waiting:
+                        self.waiting[lane, width] = partial
+                        return
+                    other = self.waiting.pop((sibling, width))
+                left, right = (partial, other) if lane < sibling else (other, partial)
+                self.merge(left, right)
+                lane, partial = min(lane, sibling), left
+            width *= 2
+        self.total.append(partial)
+
+
 def reduce_rows(
     X: Array,
     dtype: DTypeLike,
@@ -89,6 +120,7 @@ def reduce_rows(
     n_jobs: int | None = None,
     flops_per_row: float = 1.0,
     partial_bytes: int = 0,
+    most_lanes: int = MAX_LANES,
 ) -> Partial:
     """Sum a kernel's statistic over all rows.
 
@@ -110,22 +142,22 @@ def reduce_rows(
         About how many operations the kernel spends on a row; decides whether threads are worth it.
     partial_bytes : int
         Size of a partial: where it is large there are fewer lanes.
+    most_lanes : int
+        At most so many lanes, at most MAX_LANES: where a lane would be too little work for a call.
     """
-    bounds = lane_bounds(len(X), partial_bytes)
-    partials = [new_partial() for _ in bounds[1:]]
+    bounds = lane_bounds(len(X), partial_bytes, most_lanes)
+    tree = _Tree(len(bounds) - 1, merge)
     reader = RowReader(X, dtype)
 
     def run_lane(lane: int) -> None:
+        partial = new_partial()
         for rows, first, last in reader.pieces(bounds[lane], bounds[lane + 1]):
-            kernel(rows, first, last, partials[lane])
+            kernel(rows, first, last, partial)
+        tree.join(lane, partial)
 
     threads = n_threads(n_jobs) if len(X) * flops_per_row > SERIAL_FLOPS else 1
-    run_tasks(run_lane, len(partials), threads)
-    while len(partials) > 1:
-        for left, right in zip(partials[::2], partials[1::2], strict=False):
-            merge(left, right)
-        partials = partials[::2]
-    return partials[0]
+    run_tasks(run_lane, len(bounds) - 1, threads)
+    return tree.total[0]
 
 
 def map_rows(
