@@ -90,11 +90,12 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *s
         }
         for (ptrdiff_t t = 0; t < count; t += LONG_ROWS) {
             const ptrdiff_t rows = smaller(count - t, LONG_ROWS);
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                const ptrdiff_t later = open[smaller(t + i + LONG_ROWS, count - 1)];
-                take_row(&l, i, X + open[t + i] * d, X + later * d);
+            const real *x[LONG_ROWS], *later[LONG_ROWS];
+            for (ptrdiff_t i = 0; i < LONG_ROWS; i++) {
+                x[i] = X + open[smaller(t + i, count - 1)] * d;
+                later[i] = X + open[smaller(t + i + LONG_ROWS, count - 1)] * d;
             }
-            score_rows(&l);
+            score_rows(&l, x, later);
             for (ptrdiff_t i = 0; i < rows; i++) {
                 const ptrdiff_t r = open[t + i];
                 const int32_t label = first_largest(&l, i);

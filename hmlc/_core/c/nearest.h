@@ -155,11 +155,12 @@ static search new_search(const real *shift, const real *centres, ptrdiff_t k, pt
 static void nearest_long_rows(const long_rows *l, const real *X, ptrdiff_t left, real *index) {
     for (ptrdiff_t r = 0; r < smaller(left, WIDTH); r += LONG_ROWS) {
         const ptrdiff_t rows = smaller(left - r, LONG_ROWS);
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            const ptrdiff_t later = smaller(r + i + LONG_ROWS, left - 1);
-            take_row(l, i, X + (r + i) * l->d, X + later * l->d);
+        const real *x[LONG_ROWS], *later[LONG_ROWS];
+        for (ptrdiff_t i = 0; i < LONG_ROWS; i++) {
+            x[i] = X + smaller(r + i, left - 1) * l->d;
+            later[i] = X + smaller(r + i + LONG_ROWS, left - 1) * l->d;
         }
-        score_rows(l);
+        score_rows(l, x, later);
         for (ptrdiff_t i = 0; i < rows; i++)
             index[r + i] = (real)first_largest(l, i);
     }
