@@ -35,8 +35,8 @@ static cluster_sums new_cluster_sums(const search *s, double *sums, int64_t *cou
     c.shift = scratch;
     c.one = scratch + stride;
     c.block = scratch + 2 * stride;
-    const ptrdiff_t in_copies = c.copies > 1 ? c.copies * k * stride : 0;
-    const ptrdiff_t size = k_means_in_lanes(k, d) ? K_MEANS_LANE_SUMS * LANES : in_copies;
+    const int in_lanes = k_means_in_lanes(k, d);
+    const ptrdiff_t size = in_lanes ? K_MEANS_LANE_SUMS * LANES : c.copies * k * stride;
     memset(scratch, 0, (size_t)(2 * stride + size) * sizeof(real));
     memcpy(scratch, s->shift, (size_t)d * sizeof(real));
     scratch[stride + d] = 1;
@@ -115,7 +115,7 @@ static void add_to_sums(const cluster_sums *c, const real *x, ptrdiff_t rows, co
 /* Adds the first `rows` of `left` rows, at most WIDTH, by their labels in `index`. */
 static void add_rows(const cluster_sums *c, const real *x, ptrdiff_t rows, ptrdiff_t left,
                      const real *index) {
-    if (c->copies == 1)
+    if (c->copies == 0)
         add_to_sums(c, x, rows, index);
     else if (c->d < LANES && rows % MOST_COPIES == 0 && (left - rows) * c->d >= LANES)
         add_narrow_rows(c, x, rows, index);

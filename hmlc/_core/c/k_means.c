@@ -37,7 +37,7 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
             for (ptrdiff_t r = in_block; r < panels_of(in_block) * LANES; r++)
                 index[r] = -1;
             add_packed_rows(&c, groups, in_block, index);
-        } else if (c.copies > 1)
+        } else if (c.copies > 0)
             carry_copies(&c);
     }
 }

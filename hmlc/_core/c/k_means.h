@@ -25,12 +25,13 @@
 HMLC_FAMILY(k_means, K_MEANS_KERNELS)
 
 /* Rows are summed into several copies of the sums in turn, as many as stay in the nearest cache:
- * an addition to a sum that was stored a moment ago would wait for the store. */
+ * an addition to a sum that was stored a moment ago would wait for the store. None where not even
+ * two would stay there. */
 static inline ptrdiff_t k_means_copies(ptrdiff_t k, ptrdiff_t d) {
     ptrdiff_t copies = 8;
     while (copies > 1 && copies * k * (d + 16) > 5120)
         copies /= 2;
-    return copies;
+    return copies > 1 ? copies : 0;
 }
 
 /* Whether sums and counts are so few that there is a vector for each. */
