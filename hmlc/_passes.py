@@ -14,7 +14,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -83,6 +83,37 @@ class RowReader:
             yield rows, first, last
 
 
+class _Tree(Generic[Partial]):
+    """Sums lanes' partials in pairs, pairs of pairs and so on, each as soon as both are there.
+
+    So few of them are held at a time; which is there first does not show in the sum.
+    """
+
+    def __init__(self, n_lanes: int, merge: Callable[[Partial, Partial], None]) -> None:
+        self.n_lanes = n_lanes
+        self.merge = merge
+        self.waiting: dict[tuple[int, int], Partial] = {}
+        self.lock = threading.Lock()
+        self.total: list[Partial] = []
+
+    def join(self, lane: int, partial: Partial) -> None:
+        """Take a lane's partial."""
+        width = 1
+        while width < self.n_lanes:
+            sibling = lane ^ width
+            if sibling < self.n_lanes:
+                with self.lock:
+                    if (sibling, width) not in self.waiting:
+                        self.waiting[lane, width] = partial
+                        return
+                    other = self.waiting.pop((sibling, width))
+                left, right = (partial, other) if lane < sibling else (other, partial)
+                self.merge(left, right)
+                lane, partial = min(lane, sibling), left
+            width *= 2
+        self.total.append(partial)
+
+
 def reduce_rows(
     X: Array,
     dtype: DTypeLike,
@@ -116,20 +147,18 @@ def reduce_rows(
         Size of a partial: where it is large there are fewer lanes.
     """
     bounds = lane_bounds(len(X), partial_bytes, flops_per_row)
-    partials = [new_partial() for _ in bounds[1:]]
+    tree = _Tree(len(bounds) - 1, merge)
     reader = RowReader(X, dtype)
 
     def run_lane(lane: int) -> None:
+        partial = new_partial()
         for rows, first, last in reader.pieces(bounds[lane], bounds[lane + 1]):
-            kernel(rows, first, last, partials[lane])
+            kernel(rows, first, last, partial)
+        tree.join(lane, partial)
 
     threads = n_threads(n_jobs) if len(X) * flops_per_row > SERIAL_FLOPS else 1
-    run_tasks(run_lane, len(partials), threads)
-    while len(partials) > 1:
-        for left, right in zip(partials[::2], partials[1::2], strict=False):
-            merge(left, right)
-        partials = partials[::2]
-    return partials[0]
+    run_tasks(run_lane, len(bounds) - 1, threads)
+    return tree.total[0]
 
 
 def map_rows(

@@ -132,16 +132,21 @@ def _clusters(rng: Generator) -> tuple[Any, ...]:
 
 
 def _lloyd(rng: Generator) -> tuple[Any, ...]:
-    labels, changed = np.zeros(2000, np.int32), np.zeros(1, np.int64)
-    return *_clusters(rng), labels, changed, np.zeros((16, 8)), np.zeros(16, np.int64)
+    return *_clusters(rng), np.zeros((16, 8)), np.zeros(16, np.int64)
+
+
+def _settle(rng: Generator) -> tuple[Any, ...]:
+    X, shift, centres = _clusters(rng)
+    statistic = np.zeros(2000, np.int32), np.zeros(16, np.int64), np.zeros(1)
+    return X, shift, centres, centres, *statistic
 
 
 def _lloyd_bounded(rng: Generator) -> tuple[Any, ...]:
     X, shift, centres = _clusters(rng)
-    labels, changed = np.full(2000, -1, np.int32), np.zeros(1, np.int64)
+    labels = np.full(2000, -1, np.int32)
     bounds = np.zeros((16, 2000)), np.full(2000, np.inf)
     statistic = np.zeros((16, 8)), np.zeros(16, np.int64)
-    return X, shift, centres, np.full(16, 0.01), labels, *bounds, changed, *statistic
+    return X, shift, centres, np.full(16, 0.01), labels, *bounds, *statistic
 
 
 def _assign(rng: Generator) -> tuple[Any, ...]:
@@ -267,6 +272,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("logistic.softmax", "2,000 x 10", _softmax),
     Workload("logistic.log_softmax", "2,000 x 10", _softmax),
     Workload("k_means.lloyd", "2,000 x 8, k 16", _lloyd),
+    Workload("k_means.settle", "2,000 x 8, k 16", _settle),
     Workload("k_means.lloyd_bounded", "2,000 x 8, k 16", _lloyd_bounded),
     Workload("k_means.assign", "2,000 x 8, k 16", _assign),
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),

@@ -252,8 +252,7 @@ class KMeans(Transformer):
         """
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
-        rows.assign(centres, labels)
-        return -rows.inertia(centres, labels)[0]
+        return -float(rows.settle(centres, labels).inertia[0])
 
     def fit_predict(self, X: Any, y: Any = None) -> Labels:
         """Return `fit(X).labels_`.
@@ -281,10 +280,9 @@ class KMeans(Transformer):
 
 
 def _warn_of(run: Run, n_clusters: int, max_iter: int) -> None:
-    found = len(np.unique(run.labels))
-    if found < n_clusters:
+    if run.n_found < n_clusters:
         warnings.warn(
-            f"KMeans found {found} distinct clusters, fewer than n_clusters={n_clusters}: "
+            f"KMeans found {run.n_found} distinct clusters, fewer than n_clusters={n_clusters}: "
             "possibly there are duplicate rows in X.",
             ConvergenceWarning,
             stacklevel=3,

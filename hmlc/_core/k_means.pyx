@@ -10,6 +10,7 @@ cdef extern from "k_means.h" nogil:
     """
     HMLC_DISPATCH(k_means)
     #define k_means_lloyd(X, ...) HMLC_CALL(k_means, lloyd, X, __VA_ARGS__)
+    #define k_means_settle(X, ...) HMLC_CALL(k_means, settle, X, __VA_ARGS__)
     #define k_means_lloyd_bounded(X, ...) HMLC_CALL(k_means, lloyd_bounded, X, __VA_ARGS__)
     #define k_means_assign(X, ...) HMLC_CALL(k_means, assign, X, __VA_ARGS__)
     #define k_means_inertia(X, ...) HMLC_CALL(k_means, inertia, X, __VA_ARGS__)
@@ -21,13 +22,15 @@ cdef extern from "k_means.h" nogil:
     int hmlc_k_means_select()
     Py_ssize_t k_means_scratch(Py_ssize_t k, Py_ssize_t d) noexcept
     void k_means_lloyd(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
-                       const void *centres, Py_ssize_t k, int32_t *labels, int64_t *changed,
-                       double *sums, int64_t *counts, void *scratch) noexcept
+                       const void *centres, Py_ssize_t k, double *sums, int64_t *counts,
+                       void *scratch) noexcept
+    void k_means_settle(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+                        const void *near, const void *centres, Py_ssize_t k, int32_t *labels,
+                        int64_t *counts, double *total, void *scratch) noexcept
     void k_means_lloyd_bounded(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                                const void *centres, Py_ssize_t k, const void *steps,
                                int32_t *labels, void *lower, Py_ssize_t stride, void *upper,
-                               int64_t *changed, double *sums, int64_t *counts,
-                               void *scratch) noexcept
+                               double *sums, int64_t *counts, void *scratch) noexcept
     void k_means_assign(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                         const void *centres, Py_ssize_t k, int32_t *labels,
                         void *scratch) noexcept
@@ -52,30 +55,44 @@ cdef _scratch(Py_ssize_t k, Py_ssize_t d, size_t real_bytes):
 
 
 def lloyd(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
-          int32_t[::1] labels, int64_t[::1] changed, double[:, ::1] sums, int64_t[::1] counts):
+          double[:, ::1] sums, int64_t[::1] counts):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
     if centres.shape[1] != d or shift.shape[0] != d:
         raise ValueError("lloyd: lengths of shift and centres do not fit X")
-    if labels.shape[0] != n or changed.shape[0] != 1:
-        raise ValueError("lloyd: labels is not of X's length, or changed not of length 1")
     if sums.shape[0] != k or sums.shape[1] != d or counts.shape[0] != k:
         raise ValueError("lloyd: lengths of sums and counts do not fit centres")
     if n == 0 or d == 0 or k == 0:
         return
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
-        k_means_lloyd(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &labels[0], &changed[0],
-                      &sums[0, 0], &counts[0], &scratch[0])
+        k_means_lloyd(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &sums[0, 0], &counts[0],
+                      &scratch[0])
+
+
+def settle(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] near,
+           const real[:, ::1] centres, int32_t[::1] labels, int64_t[::1] counts,
+           double[::1] total):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
+    if centres.shape[1] != d or near.shape[0] != k or near.shape[1] != d or shift.shape[0] != d:
+        raise ValueError("settle: lengths of shift, near and centres do not fit X")
+    if labels.shape[0] != n or counts.shape[0] != k or total.shape[0] != 1:
+        raise ValueError("settle: labels or counts is not of its length, or total not of length 1")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_settle(&X[0, 0], n, d, &shift[0], &near[0, 0], &centres[0, 0], k, &labels[0],
+                       &counts[0], &total[0], &scratch[0])
 
 
 def lloyd_bounded(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
                   const real[::1] steps, int32_t[::1] labels, real[:, :] lower, real[::1] upper,
-                  int64_t[::1] changed, double[:, ::1] sums, int64_t[::1] counts):
+                  double[:, ::1] sums, int64_t[::1] counts):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0], r
     if centres.shape[1] != d or shift.shape[0] != d or steps.shape[0] != k:
         raise ValueError("lloyd_bounded: lengths of shift, centres and steps do not fit")
-    if labels.shape[0] != n or upper.shape[0] != n or changed.shape[0] != 1:
-        raise ValueError("lloyd_bounded: labels or upper is not of X's length, or changed not of 1")
+    if labels.shape[0] != n or upper.shape[0] != n:
+        raise ValueError("lloyd_bounded: labels or upper is not of X's length")
     if lower.shape[0] != k or lower.shape[1] != n:
         raise ValueError("lloyd_bounded: lower is not of shape (k, n)")
     if n > 1 and lower.strides[1] != sizeof(real) or lower.strides[0] % sizeof(real):
@@ -91,7 +108,7 @@ def lloyd_bounded(const real[:, ::1] X, const real[::1] shift, const real[:, ::1
     with nogil:
         k_means_lloyd_bounded(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &steps[0], &labels[0],
                               &lower[0, 0], lower.strides[0] // <Py_ssize_t>sizeof(real),
-                              &upper[0], &changed[0], &sums[0, 0], &counts[0], &scratch[0])
+                              &upper[0], &sums[0, 0], &counts[0], &scratch[0])
 
 
 def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,

@@ -18,17 +18,29 @@ def lloyd(
     X: Real,
     shift: Real,
     centres: Real,
-    labels: NDArray[np.int32],
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
-    """Take one step of Lloyd (1982): new labels, and each cluster's sum of x - shift and count."""
-    before = labels.copy()
+    """Take one step of Lloyd (1982): each cluster's sum of x - shift, and number of rows."""
+    labels = np.empty(len(X), np.int32)
     assign(X, shift, centres, labels)
-    changed += np.count_nonzero(labels != before)
     np.add.at(sums, labels, X - shift)
     counts += np.bincount(labels, minlength=len(centres))
+
+
+def settle(
+    X: Real,
+    shift: Real,
+    near: Real,
+    centres: Real,
+    labels: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    total: Double,
+) -> None:
+    """Label rows by the centres, and add each cluster's number of rows and the inertia."""
+    assign(X, shift, near, labels)
+    counts += np.bincount(labels, minlength=len(centres))
+    total += np.sum((X - centres[labels]) ** 2, dtype=np.float64)
 
 
 def lloyd_bounded(
@@ -39,7 +51,6 @@ def lloyd_bounded(
     labels: NDArray[np.int32],
     lower: Real,
     upper: Real,
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
@@ -73,7 +84,6 @@ def lloyd_bounded(
     for moved, cluster, sign in ((is_new, after, 1), (is_new & had_one, before, -1)):
         np.add.at(sums, cluster[moved], sign * rows[moved].astype(np.float64))
         np.add.at(counts, cluster[moved], sign)
-    changed += np.count_nonzero(is_new)
     labels[is_open] = after
 
 

@@ -35,20 +35,34 @@ def lloyd(
     X: Real,
     shift: Real,
     centres: Real,
-    labels: NDArray[np.int32],
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
-    """Take one step of Lloyd (1982): new labels, and each cluster's sum of x - shift and count."""
-    before = labels.tolist()
+    """Take one step of Lloyd (1982): each cluster's sum of x - shift, and number of rows."""
+    labels = np.empty(len(X), np.int32)
     assign(X, shift, centres, labels)
     offset = shift.tolist()
-    for row, old, label in zip(X.tolist(), before, labels.tolist(), strict=True):
-        changed[0] += old != label
+    for row, label in zip(X.tolist(), labels.tolist(), strict=True):
         counts[label] += 1
         for p, x in enumerate(row):
             sums[label, p] += x - offset[p]
+
+
+def settle(
+    X: Real,
+    shift: Real,
+    near: Real,
+    centres: Real,
+    labels: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    total: Double,
+) -> None:
+    """Label rows by the centres, and add each cluster's number of rows and the inertia."""
+    assign(X, shift, near, labels)
+    places = centres.tolist()
+    for row, label in zip(X.tolist(), labels.tolist(), strict=True):
+        counts[label] += 1
+        total[0] += _square(row, places[label])
 
 
 def lloyd_bounded(
@@ -59,7 +73,6 @@ def lloyd_bounded(
     labels: NDArray[np.int32],
     lower: Real,
     upper: Real,
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
@@ -89,7 +102,6 @@ def lloyd_bounded(
         if label == before:
             continue
         labels[r] = label
-        changed[0] += 1
         for cluster, sign in ((label, 1), (before, -1)):
             if cluster >= 0:
                 counts[cluster] += sign
