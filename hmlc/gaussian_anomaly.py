@@ -231,8 +231,10 @@ class GaussianAnomalyDetector(Estimator):
 
         It is -infinity where it is too low for a number.
         """
-        matrix = self._check_rows(X)
-        return _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        matrix = self._as_rows(X)
+        out = _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        _validate.check_finite_by(out, matrix, "X")
+        return out
 
     def density(self, X: Any) -> Array:
         """Return each row's density; 0 where it underflows."""

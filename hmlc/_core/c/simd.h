@@ -218,6 +218,13 @@ typedef struct {
 #define EACH for (int i = 0; i < REGS; i++)
 #endif
 
+/* Unrolls the loop that follows, of a constant length, for the same reason. */
+#if defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+
 INLINE vec v_load(const real *p) {
     vec a;
     EACH a.r[i] = LOAD(p + i * REG_LANES);
