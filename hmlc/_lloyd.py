@@ -6,7 +6,7 @@ cancels however far from the origin the rows lie.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,14 @@ class Run:
     inertia: float
     cost_history: Double
     converged: bool
+
+
+class NearRows(NamedTuple):
+    """Of candidate t, rows and squared distances from starts[t] up to starts[t + 1]."""
+
+    rows: NDArray[np.int64]
+    squares: Array
+    starts: NDArray[np.int64]
 
 
 def ordered_sum(values: Array) -> float:
@@ -191,6 +199,43 @@ class Rows:
             n_jobs=self.n_jobs,
             flops_per_row=self._flops(len(candidates)),
         )
+
+    def nearer(self, candidates: Array, closest: Array, room: int) -> NearRows | None:
+        """List the rows nearer to each candidate than `closest`, or None if it has no room.
+
+        There is room for so many candidates a row on average, over any run of rows.
+        """
+        nearer, shift = kernels().k_means.nearer, self.shift
+
+        def kernel(rows: Array, first: int, last: int, parts: list[Any]) -> None:
+            size = room * (last - first)
+            which, places = np.empty(size, np.int32), np.empty(size, np.int64)
+            squares = np.empty(size, self.dtype)
+            near = closest[first:last]
+            count = nearer(rows, shift, candidates, near, first, which, places, squares)
+            parts.append(
+                [
+                    part[:count].copy() if count <= size else None
+                    for part in (which, places, squares)
+                ]
+            )
+
+        parts = _passes.reduce_rows(
+            self.matrix,
+            self.dtype,
+            kernel,
+            list,
+            list.extend,
+            n_jobs=self.n_jobs,
+            flops_per_row=self._flops(len(candidates)),
+            partial_bytes=_passes.PARTIALS_BYTES // 16,
+        )
+        if any(which is None for which, *_ in parts):
+            return None
+        which, places, squares = map(np.concatenate, zip(*parts, strict=True))
+        order = np.argsort(which, kind="stable")
+        ends = np.cumsum(np.bincount(which, minlength=len(candidates)))
+        return NearRows(places[order], squares[order], np.concatenate([[0], ends]))
 
 
 class PlainSteps:

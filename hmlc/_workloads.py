@@ -169,6 +169,19 @@ def _approach(rng: Generator) -> tuple[Any, ...]:
     return X, centres[0], rng.uniform(0, 9, 2000), np.zeros(8)
 
 
+def _nearer(rng: Generator) -> tuple[Any, ...]:
+    X, shift, centres = _clusters(rng)
+    lists = np.zeros(32_000, np.int32), np.zeros(32_000, np.int64), np.zeros(32_000)
+    return X, shift, centres, rng.uniform(0, 9, 2000), 0, *lists
+
+
+def _choose(rng: Generator) -> tuple[Any, ...]:
+    places, starts = rng.integers(2000, size=32), np.arange(0, 32 * 100 + 1, 100)
+    rows = np.concatenate([rng.choice(2000, 100, replace=False) for _ in range(32)])
+    lists = rows, rng.uniform(0, 9, 3200), starts
+    return np.full(2000, 9.0), *lists, places, rng.uniform(0, 6, 32), 4, np.zeros(8, np.int64)
+
+
 def _distances(rng: Generator) -> tuple[Any, ...]:
     X, _, centres = _clusters(rng)
     return X, centres, np.empty((2000, 16))
@@ -278,6 +291,8 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),
     Workload("k_means.potentials", "2,000 x 8, 4 candidates", _potentials),
     Workload("k_means.approach", "2,000 x 8", _approach),
+    Workload("k_means.nearer", "2,000 x 8, 16 candidates", _nearer, defined=np.sort),
+    Workload("k_means.choose", "32 candidates, 100 rows each", _choose),
     Workload("k_means.distances", "2,000 x 8, k 16", _distances),
     Workload("gaussian.log_normaliser", "400", lambda rng: (rng.uniform(1, 2, 400),)),
     Workload("gaussian.log_density_diagonal", "5,000 x 10", _density_diagonal),

@@ -270,8 +270,10 @@ class GaussianAnomalyDetector(Estimator):
         >>> detector.score_samples([[0.0], [2.0]]).round(4)
         array([-0.9189, -2.9189])
         """
-        matrix = self._check_rows(X)
-        return _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        matrix = self._as_rows(X)
+        out = _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        _validate.check_finite_by(out, matrix, "X")
+        return out
 
     def density(self, X: Any) -> Array:
         """Return each row's density; 0 where it underflows.

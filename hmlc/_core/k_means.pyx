@@ -16,6 +16,8 @@ cdef extern from "k_means.h" nogil:
     #define k_means_inertia(X, ...) HMLC_CALL(k_means, inertia, X, __VA_ARGS__)
     #define k_means_potentials(X, ...) HMLC_CALL(k_means, potentials, X, __VA_ARGS__)
     #define k_means_approach(X, ...) HMLC_CALL(k_means, approach, X, __VA_ARGS__)
+    #define k_means_nearer(X, ...) HMLC_CALL(k_means, nearer, X, __VA_ARGS__)
+    #define k_means_choose(X, ...) HMLC_CALL(k_means, choose, X, __VA_ARGS__)
     #define k_means_distances(X, ...) HMLC_CALL(k_means, distances, X, __VA_ARGS__)
     """
     enum: HMLC_BLOCK_ROWS
@@ -41,6 +43,14 @@ cdef extern from "k_means.h" nogil:
                             void *scratch) noexcept
     void k_means_approach(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centre,
                           void *closest, double *block_totals, void *scratch) noexcept
+    void k_means_nearer(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+                        const void *candidates, Py_ssize_t k, const void *closest, int64_t first,
+                        int32_t *which, int64_t *rows, void *squares, Py_ssize_t room,
+                        int64_t *count, void *scratch) noexcept
+    void k_means_choose(void *closest, const int64_t *rows, const void *squares,
+                        const int64_t *starts, Py_ssize_t k, const int64_t *places,
+                        const double *draws, Py_ssize_t tries, Py_ssize_t wanted, int64_t *chosen,
+                        int64_t *answer) noexcept
     void k_means_distances(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centres,
                            Py_ssize_t k, void *out, void *scratch) noexcept
 
@@ -164,6 +174,48 @@ def approach(const real[:, ::1] X, const real[::1] centre, real[::1] closest,
     cdef real[::1] scratch = _scratch(1, d, sizeof(real))
     with nogil:
         k_means_approach(&X[0, 0], n, d, &centre[0], &closest[0], &block_totals[0], &scratch[0])
+
+
+def nearer(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] candidates,
+           const real[::1] closest, int64_t first, int32_t[::1] which, int64_t[::1] rows,
+           real[::1] squares):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0]
+    cdef Py_ssize_t room = which.shape[0]
+    cdef int64_t count = 0
+    if shift.shape[0] != d or candidates.shape[1] != d or closest.shape[0] != n:
+        raise ValueError("nearer: lengths of shift, candidates and closest do not fit X")
+    if rows.shape[0] != room or squares.shape[0] != room or room == 0:
+        raise ValueError("nearer: which, rows and squares are not of one length, at least 1")
+    if n == 0 or d == 0 or k == 0:
+        return count
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_nearer(&X[0, 0], n, d, &shift[0], &candidates[0, 0], k, &closest[0], first,
+                       &which[0], &rows[0], &squares[0], room, &count, &scratch[0])
+    return count
+
+
+def choose(real[::1] closest, const int64_t[::1] rows, const real[::1] squares,
+           const int64_t[::1] starts, const int64_t[::1] places, const double[::1] draws,
+           Py_ssize_t tries, int64_t[::1] chosen):
+    cdef Py_ssize_t n = closest.shape[0], k = places.shape[0], t
+    cdef int64_t[2] answer
+    if draws.shape[0] != k or starts.shape[0] != k + 1 or squares.shape[0] != rows.shape[0]:
+        raise ValueError("choose: lengths of rows, squares, starts, places and draws do not fit")
+    if tries < 1:
+        raise ValueError("choose: tries is not positive")
+    for t in range(k):
+        if not (0 <= starts[t] <= starts[t + 1] <= rows.shape[0] and 0 <= places[t] < n):
+            raise ValueError("choose: starts or places point nowhere")
+    for t in range(rows.shape[0]):
+        if not 0 <= rows[t] < n:
+            raise ValueError("choose: rows point nowhere")
+    if k == 0 or rows.shape[0] == 0 or chosen.shape[0] == 0:
+        return 0, 0
+    with nogil:
+        k_means_choose(&closest[0], &rows[0], &squares[0], &starts[0], k, &places[0], &draws[0],
+                       tries, chosen.shape[0], &chosen[0], answer)
+    return answer[0], answer[1]
 
 
 def distances(const real[:, ::1] X, const real[:, ::1] centres, real[:, ::1] out):

@@ -3,6 +3,7 @@
 #include "bounds.h"
 #include "cluster_sums.h"
 #include "nearest.h"
+#include "seeding.h"
 
 #include "k_means.h"
 
@@ -130,16 +131,7 @@ static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, c
 static void inertia(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres,
                     const int32_t *labels, real *squares, double *total) {
     for (ptrdiff_t r = 0; r < n; r++) {
-        const real *x = X + r * d, *c = centres + labels[r] * d;
-        vec sum = v_set(0);
-        ptrdiff_t p = 0;
-        for (; p + LANES <= d; p += LANES) {
-            const vec e = v_sub(v_load(x + p), v_load(c + p));
-            sum = v_fma(e, e, sum);
-        }
-        real square = p > 0 ? v_sum(sum) : 0;
-        for (; p < d; p++)
-            square = r_fma(x[p] - c[p], x[p] - c[p], square);
+        const real square = square_of_difference(X + r * d, centres + labels[r] * d, d);
         squares[r] = square;
         *total += (double)square;
     }

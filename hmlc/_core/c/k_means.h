@@ -20,6 +20,12 @@
       const real *closest, double *totals, real *scratch)                                          \
     K(approach, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre, real *closest,        \
       double *block_totals, real *scratch)                                                         \
+    K(nearer, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *candidates,  \
+      ptrdiff_t k, const real *closest, int64_t first, int32_t *which, int64_t *rows,              \
+      real *squares, ptrdiff_t room, int64_t *count, real *scratch)                                \
+    K(choose, real *closest, const int64_t *rows, const real *squares, const int64_t *starts,      \
+      ptrdiff_t k, const int64_t *places, const double *draws, ptrdiff_t tries, ptrdiff_t wanted,  \
+      int64_t *chosen, int64_t *answer)                                                            \
     K(distances, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres, ptrdiff_t k,        \
       real *out, real *scratch)
 HMLC_FAMILY(k_means, K_MEANS_KERNELS)

@@ -16,12 +16,6 @@ enum { LONG_ROWS = 4, LONG_CENTRES = 5 };
 enum { LONG_ROWS = 2, LONG_CENTRES = 2 };
 #endif
 
-#if defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 16")
-#else
-#define UNROLL
-#endif
-
 INLINE real *aligned(real *p) {
     return (real *)(((uintptr_t)p + 63) / 64 * 64);
 }

@@ -76,6 +76,7 @@ enum { LANES = 512 / HMLC_REAL_BITS };
 #define LESS(a, b) COMPARE(a, b, _CMP_LT_OQ)
 #define EQUAL(a, b) COMPARE(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) MM(mask_blend)(m, b, a)
+#define ALL(m) ((m) == (MASK) - 1)
 enum { REGS = 1, TILE_ROWS = 8 };
 
 #elif defined(__AVX2__)
@@ -105,6 +106,7 @@ enum { REGS = 1, TILE_ROWS = 8 };
 #define LESS(a, b) MM(cmp)(a, b, _CMP_LT_OQ)
 #define EQUAL(a, b) MM(cmp)(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) MM(blendv)(b, a, m)
+#define ALL(m) (MM(movemask)(m) == (1 << REG_LANES) - 1)
 enum { REGS = 2, TILE_ROWS = 6 };
 
 #elif defined(__SSE2__) || defined(_M_X64)
@@ -129,6 +131,7 @@ enum { REGS = 2, TILE_ROWS = 6 };
 #define LESS(a, b) MM(cmplt)(a, b)
 #define EQUAL(a, b) MM(cmpeq)(a, b)
 #define SELECT(m, a, b) MM(or)(MM (and)(m, a), MM(andnot)(m, b))
+#define ALL(m) (MM(movemask)(m) == (1 << REG_LANES) - 1)
 enum { REGS = 4, TILE_ROWS = 2 };
 
 #elif defined(__aarch64__) || defined(_M_ARM64)
@@ -140,6 +143,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f32
 #define NEON_LOAD vld1q_f32
 #define NEON_STORE vst1q_f32
+#define NEON_WORDS(m) (m)
 #define POW2(a) vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23))
 #else
 #define NEON(op) v##op##q_f64
@@ -148,6 +152,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f64
 #define NEON_LOAD vld1q_f64
 #define NEON_STORE vst1q_f64
+#define NEON_WORDS(m) vreinterpretq_u32_u64(m)
 #define POW2(a) vreinterpretq_f64_s64(vshlq_n_s64(vreinterpretq_s64_f64(a), 52))
 #endif
 #define QUADS(p, step) ((void)(step), LOAD(p))
@@ -155,6 +160,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define LESS(a, b) NEON(clt)(a, b)
 #define EQUAL(a, b) NEON(ceq)(a, b)
 #define SELECT(m, a, b) NEON(bsl)(m, a, b)
+#define ALL(m) (vminvq_u32(NEON_WORDS(m)) == UINT32_MAX)
 enum { REGS = 4, TILE_ROWS = 4 };
 
 #else
@@ -168,6 +174,7 @@ enum { REGS = 4, TILE_ROWS = 4 };
 #define LESS(a, b) ((a) < (b))
 #define EQUAL(a, b) ((a) == (b))
 #define SELECT(m, a, b) ((m) ? (a) : (b))
+#define ALL(m) (m)
 #define POW2(a) r_pow2(a)
 static inline real r_pow2(real a) {
     real_int bits;
@@ -236,6 +243,13 @@ typedef struct {
 #define EACH for (int i = 0; i < REGS; i++)
 #endif
 
+/* Unrolls the loop that follows, of a constant length, for the same reason. */
+#if defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
+#endif
+
 INLINE vec v_load(const real *p) {
     vec a;
     EACH a.r[i] = LOAD(p + i * REG_LANES);
@@ -284,6 +298,12 @@ INLINE mask v_equal(vec a, vec b) {
     mask m;
     EACH m.r[i] = EQUAL(a.r[i], b.r[i]);
     return m;
+}
+/* Whether all lanes are true. */
+INLINE int v_all(mask m) {
+    int all = 1;
+    EACH all &= ALL(m.r[i]);
+    return all;
 }
 /* m ? a : b */
 INLINE vec v_select(mask m, vec a, vec b) {

@@ -118,6 +118,54 @@ def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None
         block_totals[:] = np.add.reduceat(closest.astype(np.float64), starts)
 
 
+def nearer(
+    X: Real,
+    shift: Real,
+    candidates: Real,
+    closest: Real,
+    first: int,
+    which: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    squares: Real,
+) -> int:
+    """List rows and candidates nearer to each other than closest; return how many there are."""
+    each = _squares(X, candidates)
+    near, candidate = np.nonzero(each < closest[:, np.newaxis])
+    kept = slice(min(len(near), len(which)))
+    which[kept], rows[kept] = candidate[kept], first + near[kept]
+    squares[kept] = each[near, candidate][kept]
+    return len(near)
+
+
+def choose(
+    closest: Real,
+    rows: NDArray[np.int64],
+    squares: Real,
+    starts: NDArray[np.int64],
+    places: NDArray[np.int64],
+    draws: Double,
+    tries: int,
+    chosen: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Choose, of every `tries` candidates with draw < closest, the one that lowers it most.
+
+    Returns how many were chosen, and how many candidates that took.
+    """
+    count = used = 0
+    while count < len(chosen):
+        drawn = used + np.flatnonzero(draws[used:] < closest[places[used:]])[:tries]
+        if len(drawn) < tries:
+            break
+        lists = [slice(starts[t], starts[t + 1]) for t in drawn]
+        gains = [np.sum(np.maximum(closest[rows[s]] - squares[s], 0), dtype=float) for s in lists]
+        best = int(np.argmax(gains))
+        near = rows[lists[best]]
+        closest[near] = np.minimum(closest[near], squares[lists[best]])
+        chosen[count], used = drawn[best], int(drawn[-1]) + 1
+        count += 1
+    return count, used
+
+
 def distances(X: Real, centres: Real, out: Real) -> None:
     """Set out[r, j] = |x_r - c_j|."""
     np.sqrt(_squares(X, centres), out=out)

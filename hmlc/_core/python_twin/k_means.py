@@ -150,6 +150,65 @@ def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None
         block_totals[r // _BLOCK_ROWS] += closest[r]
 
 
+def nearer(
+    X: Real,
+    shift: Real,
+    candidates: Real,
+    closest: Real,
+    first: int,
+    which: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    squares: Real,
+) -> int:
+    """List rows and candidates nearer to each other than closest; return how many there are."""
+    count = 0
+    places = candidates.tolist()
+    for r, (row, least) in enumerate(zip(X.tolist(), closest.tolist(), strict=True)):
+        for t, candidate in enumerate(places):
+            square = _square(row, candidate)
+            if square < least:
+                if count < len(which):
+                    which[count], rows[count], squares[count] = t, first + r, square
+                count += 1
+    return count
+
+
+def choose(
+    closest: Real,
+    rows: NDArray[np.int64],
+    squares: Real,
+    starts: NDArray[np.int64],
+    places: NDArray[np.int64],
+    draws: Double,
+    tries: int,
+    chosen: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Choose, of every `tries` candidates with draw < closest, the one that lowers it most.
+
+    Returns how many were chosen, and how many candidates that took.
+    """
+    listed, near, begins = rows.tolist(), squares.tolist(), starts.tolist()
+    count = used = 0
+    while count < len(chosen):
+        t, met, best, most = used, 0, 0, -1.0
+        while t < len(places) and met < tries:
+            if draws[t] < closest[places[t]]:
+                gain = 0.0
+                for e in range(begins[t], begins[t + 1]):
+                    gain += max(float(closest[listed[e]]) - near[e], 0.0)
+                if gain > most:
+                    best, most = t, gain
+                met += 1
+            t += 1
+        if met < tries:
+            break
+        for e in range(begins[best], begins[best + 1]):
+            closest[listed[e]] = min(closest[listed[e]], near[e])
+        chosen[count], used = best, t
+        count += 1
+    return count, used
+
+
 def distances(X: Real, centres: Real, out: Real) -> None:
     """Set out[r, j] = |x_r - c_j|."""
     places = centres.tolist()
