@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._estimator import ConvergenceWarning, Transformer
 from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
 from hmlc._optimize import reporter
 from hmlc._seeding import plus_plus_seeds, random_seeds
@@ -20,7 +20,7 @@ RANDOM_RUNS = 10
 """What n_init="auto" means for random seeds, as in scikit-learn."""
 
 
-class KMeans(Estimator):
+class KMeans(Transformer):
     """Groups rows into clusters, each row to the nearest of k centres.
 
     Minimises the sum of squared distances of rows from their centres by Lloyd's iteration
@@ -82,6 +82,8 @@ class KMeans(Estimator):
     n_iter_: int
     cost_history_: Double
     _shift: Double
+
+    _estimator_type = "clusterer"
 
     def __init__(
         self,
@@ -157,7 +159,7 @@ class KMeans(Estimator):
         self.inertia_ = best.inertia
         self.cost_history_ = best.cost_history
         self.n_iter_ = len(best.cost_history)
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
         return self
 
     def _check_runs(self) -> int:
@@ -211,8 +213,10 @@ class KMeans(Estimator):
         rows.assign(centres, labels)
         return labels
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any) -> Any:
         """Return the distances of rows from all centres, of shape (n_samples, n_clusters).
+
+        A data frame where `set_output` asks for it.
 
         Examples
         --------
@@ -231,7 +235,10 @@ class KMeans(Estimator):
             n_jobs=rows.n_jobs,
             flops_per_row=3 * centres.size,
         )
-        return out
+        return self._in_container(out, X)
+
+    def _names_out(self, names: list[str]) -> list[str]:
+        return [f"kmeans{c}" for c in range(len(self.cluster_centers_))]
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return minus the sum of squared distances of rows from their nearest centres.
@@ -245,8 +252,7 @@ class KMeans(Estimator):
         """
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
-        rows.assign(centres, labels)
-        return -rows.inertia(centres, labels)[0]
+        return -float(rows.settle(centres, labels).inertia[0])
 
     def fit_predict(self, X: Any, y: Any = None) -> Labels:
         """Return `fit(X).labels_`.
@@ -260,7 +266,7 @@ class KMeans(Estimator):
         """
         return self.fit(X).labels_
 
-    def fit_transform(self, X: Any, y: Any = None) -> Array:
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Return `fit(X).transform(X)`.
 
         Examples
@@ -274,10 +280,9 @@ class KMeans(Estimator):
 
 
 def _warn_of(run: Run, n_clusters: int, max_iter: int) -> None:
-    found = len(np.unique(run.labels))
-    if found < n_clusters:
+    if run.n_found < n_clusters:
         warnings.warn(
-            f"KMeans found {found} distinct clusters, fewer than n_clusters={n_clusters}: "
+            f"KMeans found {run.n_found} distinct clusters, fewer than n_clusters={n_clusters}: "
             "possibly there are duplicate rows in X.",
             ConvergenceWarning,
             stacklevel=3,

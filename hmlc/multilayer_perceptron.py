@@ -87,7 +87,6 @@ class _Perceptron(Estimator):
         self._keep(network, parameters, Y.dtype)
         self.cost_history_ = minimum.cost_history
         self.n_iter_ = minimum.n_iter
-        self.n_features_in_ = X.shape[1]
 
     def _minimise(
         self, problem: _network.Problem, start: Vector, rng: "np.random.Generator"
@@ -236,6 +235,8 @@ class MLPClassifier(_Perceptron):
     classes_: Array
     loss: str
 
+    _estimator_type = "classifier"
+
     def __init__(
         self,
         *,
@@ -296,15 +297,12 @@ class MLPClassifier(_Perceptron):
         self._check_parameters()
         loss = _validate.check_choice(self.loss, "loss", _network.LOSSES[1:])
         matrix = _validate.as_matrix(X)
-        classes, labels = _validate.check_labels(y, len(matrix))
-        if len(classes) < 2:
-            raise ValueError(
-                f"y needs samples of at least 2 classes; it has one class: {classes[0]!r}"
-            )
+        classes, labels = _validate.check_classes(y, len(matrix))
         targets = np.zeros((len(labels), len(classes)), _validate.compute_dtype(matrix))
         targets[np.arange(len(labels)), labels] = 1
         self._fit(matrix, targets, loss)
         self.classes_ = classes
+        self._keep_features(X, matrix)
         return self
 
     def predict_proba(self, X: Any) -> Array:
@@ -428,6 +426,9 @@ class MLPRegressor(_Perceptron):
     True
     """
 
+    _estimator_type = "regressor"
+    _has_many_targets = True
+
     def __init__(
         self,
         *,
@@ -491,6 +492,7 @@ class MLPRegressor(_Perceptron):
         standardised = ((columns - units[0]) * units[1]).astype(_validate.compute_dtype(matrix))
         self._fit(matrix, standardised, "squared", units)
         self._is_vector = target.ndim == 1
+        self._keep_features(X, matrix)
         return self
 
     def predict(self, X: Any) -> Array:

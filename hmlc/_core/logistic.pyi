@@ -4,7 +4,7 @@ from hmlc._core._types import Cube, Matrix, Real, Vector
 
 def sigmoid_loss(
     X: Matrix[Real],
-    codes: Vector[np.intp],
+    codes: Vector[np.int32],
     classes: Vector[np.intp],
     W: Matrix[Real],
     units: Matrix[Real],
@@ -13,7 +13,7 @@ def sigmoid_loss(
 ) -> None: ...
 def sigmoid_loss_hessian(
     X: Matrix[Real],
-    codes: Vector[np.intp],
+    codes: Vector[np.int32],
     classes: Vector[np.intp],
     W: Matrix[Real],
     units: Matrix[Real],
@@ -23,7 +23,7 @@ def sigmoid_loss_hessian(
 ) -> None: ...
 def softmax_loss(
     X: Matrix[Real],
-    codes: Vector[np.intp],
+    codes: Vector[np.int32],
     W: Matrix[Real],
     units: Matrix[Real],
     loss: Vector[np.float64],
