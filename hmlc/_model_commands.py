@@ -104,10 +104,11 @@ def _fit(options: argparse.Namespace) -> None:
             model.fit(X) if y is None else model.fit(X, y)
     except TypeError as error:
         raise ValueError(str(error)) from error
+    quality = _quality(model, X, y)
     model.feature_names_in_ = np.array(names, dtype=object)
     hmlc.save(model, options.out)
     print(f"{model}\n{len(X):,} rows of {len(names)} columns: {', '.join(names)}")
-    print(f"{_quality(model, X, y)}\nmodel: {options.out}")
+    print(f"{quality}\nmodel: {options.out}")
 
 
 def _training_rows(options: argparse.Namespace) -> tuple[list[str], Array, Array | None]:
@@ -217,8 +218,11 @@ def _predictions(model: Any, options: argparse.Namespace) -> Iterator[str]:
 
 
 def _columns_of(model: Any, table: Table) -> list[str]:
-    """Return the columns that a model was fitted to: those of its names, else all there are."""
-    names = getattr(model, "feature_names_in_", None)
+    """Return the columns that a model was fitted to: those of its names, else all there are.
+
+    The names are taken off the model, which would miss them on arrays.
+    """
+    names = vars(model).pop("feature_names_in_", None)
     if names is not None:
         ignored = [name for name in table.header if name not in set(names)]
         if ignored:
