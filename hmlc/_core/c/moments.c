@@ -6,12 +6,6 @@
 /* Folded rows that are read through before the next columns: they stay in the first cache. */
 enum { DEPTH = 16 };
 
-#if defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 4")
-#else
-#define UNROLL
-#endif
-
 /* Narrow rows are taken LANES at a time, as one row of LANES * d: full vectors at any width. */
 INLINE ptrdiff_t rows_folded(ptrdiff_t d) {
     return d < 4 * LANES ? LANES : 1;

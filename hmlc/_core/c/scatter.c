@@ -117,12 +117,6 @@ typedef struct {
     ptrdiff_t stride;
 } fetch;
 
-#if defined(__GNUC__)
-#define UNROLL _Pragma("GCC unroll 8")
-#else
-#define UNROLL
-#endif
-
 /* acc[r][g] += sum over the block's rows of column r of `left` times panel g of `right`. */
 INLINE void tile_products(int rows, int panels, const real *left, const real *right,
                           ptrdiff_t depth, fetch next, vec acc[MOST_ROWS][MOST_PANELS]) {
