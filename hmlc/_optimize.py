@@ -236,9 +236,9 @@ def lbfgs_steps(
     """Minimise by L-BFGS, until no entry of the gradient is larger than tol.
 
     `hessian` may approximate the Hessian near the minimum: what the steps have not taught about
-    the curvature is then taken from it, and few steps are needed where it is near. It also ends, as converged, where no step along the steepest descent lowers the cost any more
-    in the arithmetic at hand, or many steps bring nothing; `resolution` is the costs' relative
-    rounding error.
+    the curvature is then taken from it, and few steps are needed where it is near. It also ends, as
+    converged, where no step along the steepest descent lowers the cost any more in the arithmetic
+    at hand, or many steps bring nothing; `resolution` is the costs' relative rounding error.
     """
     theta = start.astype(np.float64)
     cost, gradient = yield theta

@@ -24,7 +24,7 @@ NEWTON_ENTRIES = 128 * 128
 SAMPLE_EVERY = 16
 """A sample is one block of rows in so many."""
 SAMPLE_STEPS = 4
-"""Newton steps on the sample; its minimum is not all rows', so that more are not worth their pass."""
+"""Newton steps on the sample; its minimum is not all rows', so more are not worth their pass."""
 SAMPLE_FLOPS = 20_000_000
 """A Hessian over all rows that costs less than this, some milliseconds, needs no sample."""
 EVENTS = 10
