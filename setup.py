@@ -152,6 +152,7 @@ def extensions() -> list[Extension]:
         shared_utility_qualified_name="hmlc._core._memoryview",
         compiler_directives={
             "language_level": 3,
+            "autotestdict": False,
             "boundscheck": False,
             "wraparound": False,
             "initializedcheck": False,

@@ -1,4 +1,4 @@
-"""K-means without labels: three clusters of iris petals beside the three true species."""
+"""K-means without labels: iris petals, and how many clusters there are and how far apart."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from hmlc import KMeans, datasets, plots
 from hmlc.cli import run_example
-from hmlc.metrics import confusion_matrix
+from hmlc.metrics import confusion_matrix, silhouette_score
 
 
 def agreement(truth: np.ndarray, clusters: np.ndarray) -> float:
@@ -22,14 +22,18 @@ def main(out: Path, data: Path | None) -> dict[str, float]:
     share = agreement(iris.target, model.labels_)
     print(f"inertia {model.inertia_:.3f} after {model.n_iter_} iterations")
     print(f"rows in the cluster of their species: {share:.1%}")
+    silhouette = silhouette_score(petals, model.labels_)
+    print(f"mean silhouette {silhouette:.3f}")
 
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    figure = Figure(figsize=(10, 7.6), layout="constrained")
+    (species, found), (several, apart) = figure.subplots(2, 2)
     names = iris.feature_names[2:]
-    plots.scatter_classes(petals, iris.target_labels, feature_names=names, ax=left)
-    plots.clusters(model, petals, feature_names=names, ax=right)
+    plots.scatter_classes(petals, iris.target_labels, feature_names=names, ax=species)
+    plots.clusters(model, petals, feature_names=names, ax=found)
+    plots.elbow(model, petals, range(1, 9), ax=several)
+    plots.silhouette(petals, model.labels_, ax=apart)
     figure.savefig(out / "k_means_iris.png", dpi=120)
-    return {"inertia": model.inertia_, "agreement with species": share}
+    return {"inertia": model.inertia_, "agreement with species": share, "silhouette": silhouette}
 
 
 if __name__ == "__main__":

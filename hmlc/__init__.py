@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from hmlc._backend import backend, use_backend
-from hmlc._estimator import ConvergenceWarning, NotFittedError
+from hmlc._estimator import ConvergenceWarning
 from hmlc._functions import sigmoid, sigmoid_gradient
+from hmlc._sklearn import DataConversionWarning, NotFittedError
 from hmlc.basis import PolynomialFeatures, SinusoidFeatures
 from hmlc.features import StandardScaler
 from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConvergenceWarning",
+    "DataConversionWarning",
     "GaussianAnomalyDetector",
     "KMeans",
     "LinearRegression",

@@ -68,7 +68,14 @@ def kernels() -> Kernels:
 
 
 def backend() -> str:
-    """Return the name of the backend in use: "c", "numpy" or "python"."""
+    """Return the name of the backend in use: "c", "numpy" or "python".
+
+    Examples
+    --------
+    >>> import hmlc
+    >>> hmlc.backend() in ("c", "numpy", "python")
+    True
+    """
     return _in_use.name
 
 

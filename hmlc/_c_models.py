@@ -23,7 +23,7 @@ def _units(header: Header, mean: Array, scale: Array) -> None:
 
 
 def _scaler(header: Header, model: Any) -> None:
-    _units(header, model.mean_, model.scale_)
+    _units(header, *model._units(header.dtype))
     header.functions("""
 /* y = x in standard units, NAME_n_features numbers. */
 static inline void NAME_transform(const REAL *x, REAL *y) {

@@ -55,7 +55,8 @@ def export_c(model: Any, path: Any, *, name: str = "model", dtype: Any = None) -
     >>> import hmlc, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "line.h")
     >>> hmlc.export_c(hmlc.LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0]), path, name="line")
-    >>> "static inline double line_predict(const double *x)" in open(path).read()
+    >>> with open(path) as header:
+    ...     "static inline double line_predict(const double *x)" in header.read()
     True
     """
     kind = check_fitted(model)

@@ -42,6 +42,15 @@ def export_onnx(model: Any, path: Any, *, dtype: Any = None) -> None:
     Sines are taken in float64 of the multiple itself, not of the angle less whole turns: of angles
     of some thousands and more fewer digits agree. `transform` of k-means takes memory for
     n x n_clusters x n_features numbers.
+
+    Examples
+    --------
+    >>> import importlib.util, os, tempfile
+    >>> import hmlc
+    >>> path = os.path.join(tempfile.mkdtemp(), "line.onnx")
+    >>> model = hmlc.LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0])
+    >>> if importlib.util.find_spec("onnx"):
+    ...     hmlc.export_onnx(model, path)
     """
     kind = check_fitted(model)
     chosen = float_type(model, dtype)

@@ -46,7 +46,7 @@ def plain_labels(classes: Array) -> list[Any]:
     TypeError
         If they are of several.
     """
-    labels = classes.tolist()
+    labels: list[Any] = classes.tolist()
     if len({type(label) for label in labels}) > 1:
         raise TypeError(f"labels must be of one type to be exported; got {labels!r}")
     return labels

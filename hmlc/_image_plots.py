@@ -8,6 +8,9 @@ import numpy as np
 
 from hmlc._plot_style import FAINT, INK, RIGHT, WRONG, Array, Axes, new_axes, undress
 
+BULK = 0.995
+"""Share of weights, the smaller ones, that colours tell apart."""
+
 
 def _mosaic(tiles: Array, columns: int, gap: int) -> Array:
     """Return tiles (n, rows, columns) side by side with gaps, NaN where there is no tile."""
@@ -78,6 +81,8 @@ def weight_images(
 ) -> Axes:
     """Draw vectors of weights, one a pixel, as images: blue is negative, red positive, white 0.
 
+    Colours reach as far as all weights but one in two hundred; those beyond have the last colour.
+
     Parameters
     ----------
     weights : array of shape (n_images, n_pixels)
@@ -87,18 +92,30 @@ def weight_images(
     names : sequence of str, optional
         A word above each image.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> digits = datasets.load_mnist(500)
+    >>> model = LogisticRegression(normalize=False).fit(digits.data / 255, digits.target)
+    >>> ax = plots.weight_images(model.coef_, names=model.classes_)
+    >>> ax.get_title(loc="left")
+    '10 sets of weights'
     """
     tiles = _tiles(weights, shape)
     columns, height = _side(len(tiles)), tiles.shape[1]
     gap = max(1, round(height * (0.08 if names is None else 0.3)))
     picture = _mosaic(tiles, columns, gap)
     ax = new_axes(ax, width=6.4, height=0.8 + 5.4 * picture.shape[0] / picture.shape[1])
-    largest = np.abs(tiles).max() or 1.0
+    # A pixel that is hardly ever lit may have a weight beside which all others would be white.
+    sizes = np.abs(tiles)
+    largest = float(np.quantile(sizes, BULK, method="higher")) or float(sizes.max()) or 1.0
     image = ax.imshow(picture, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
     if names is not None:
         _write_captions(ax, [str(name) for name in names], tiles, columns, gap)
         ax.set_ylim(picture.shape[0] - 0.5, -gap)
-    bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.03, 1.0)))
+    extend = "both" if sizes.max() > largest else "neither"
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes((1.03, 0.0, 0.03, 1.0)), extend=extend)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=INK, labelsize=8)
     return undress(ax, f"{len(tiles)} sets of weights")
@@ -127,6 +144,14 @@ def image_grid(
     limit : int
         Images after the first so many are not drawn.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import datasets, plots
+    >>> garments = datasets.load_fashion_mnist(500)
+    >>> ax = plots.image_grid(garments.data, garments.target_labels, limit=12)
+    >>> ax.get_title(loc="left")
+    '12 images'
     """
     tiles, true = _tiles(images[:limit], shape), list(labels[:limit])
     guessed = true if predicted is None else list(predicted[:limit])

@@ -6,7 +6,7 @@ cancels however far from the origin the rows lie.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,16 @@ Labels = NDArray[np.int32]
 
 
 class Clusters:
-    """Sum of x - shift and number of rows of every cluster, and how many rows changed theirs."""
+    """Sum of x - shift and number of rows of every cluster."""
 
     def __init__(self, n_clusters: int, n_columns: int) -> None:
         self.sums = np.zeros((n_clusters, n_columns))
         self.counts = np.zeros(n_clusters, np.int64)
-        self.changed = np.zeros(1, np.int64)
 
     def merge(self, later: "Clusters") -> None:
-        """Add the statistic of later rows."""
+        """Add the statistic of other rows."""
         self.sums += later.sums
         self.counts += later.counts
-        self.changed += later.changed
 
     def means(self, centres: Double) -> Double:
         """Return each cluster's mean; an empty one stays at its centre."""
@@ -44,15 +42,40 @@ class Clusters:
         return ordered_sum(self.sums**2 / np.maximum(self.counts, 1)[:, np.newaxis])
 
 
+class Settled:
+    """Number of rows of every cluster, and the sum of squared distances from their centres."""
+
+    def __init__(self, n_clusters: int) -> None:
+        self.counts = np.zeros(n_clusters, np.int64)
+        self.inertia = np.zeros(1)
+
+    def merge(self, later: "Settled") -> None:
+        """Add the statistic of later rows."""
+        self.counts += later.counts
+        self.inertia += later.inertia
+
+
 @dataclass(frozen=True)
 class Run:
-    """Where one run of Lloyd's iteration ended; centres are in the columns' own units."""
+    """Where one run of Lloyd's iteration ended; centres are in the columns' own units.
+
+    `n_found` of the clusters have rows.
+    """
 
     centres: Array
     labels: Labels
+    n_found: int
     inertia: float
     cost_history: Double
     converged: bool
+
+
+class NearRows(NamedTuple):
+    """Of candidate t, rows and squared distances from starts[t] up to starts[t + 1]."""
+
+    rows: NDArray[np.int64]
+    squares: Array
+    starts: NDArray[np.int64]
 
 
 def ordered_sum(values: Array) -> float:
@@ -75,14 +98,16 @@ class Rows:
 
     def at(self, places: Any) -> Array:
         """Return some rows in the kernels' float type."""
-        return self.matrix[places].astype(self.dtype)
+        rows: Array = self.matrix[places].astype(self.dtype)
+        return rows
 
     def _flops(self, n_centres: int) -> int:
-        return 2 * self.matrix.shape[1] * (n_centres + 4)
+        return 2 * int(self.matrix.shape[1]) * (n_centres + 4)
 
     def centred(self, centres: Array) -> Array:
         """Return centres relative to the shift, for the kernels that want them so."""
-        return (centres.astype(np.float64) - self.shift).astype(self.dtype)
+        relative: Array = centres.astype(np.float64) - self.shift
+        return relative.astype(self.dtype)
 
     def reduce(
         self, centres: Array, kernel: Callable[[Array, int, int, Clusters], None]
@@ -99,15 +124,34 @@ class Rows:
             partial_bytes=8 * centres.size,
         )
 
+    def settle(self, centres: Array, labels: Labels) -> Settled:
+        """Label all rows by centres in their own units; return the statistic of the clusters."""
+        near, settle = self.centred(centres), kernels().k_means.settle
+        return _passes.reduce_rows(
+            self.matrix,
+            self.dtype,
+            lambda rows, first, last, part: settle(
+                rows, self.shift, near, centres, labels[first:last], part.counts, part.inertia
+            ),
+            lambda: Settled(len(centres)),
+            Settled.merge,
+            n_jobs=self.n_jobs,
+            flops_per_row=self._flops(len(centres)),
+        )
+
     def assign(self, centres: Array, labels: Labels) -> None:
         """Label all rows by centres in their own units."""
-        near, assign = self.centred(centres), kernels().k_means.assign
+        self.label(self.centred(centres), labels)
+
+    def label(self, near: Array, labels: Labels) -> None:
+        """Label all rows by centres relative to the shift."""
+        assign = kernels().k_means.assign
         _passes.map_rows(
             self.matrix,
             self.dtype,
             lambda rows, first, last: assign(rows, self.shift, near, labels[first:last]),
             n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(centres)),
+            flops_per_row=self._flops(len(near)),
         )
 
     def inertia(self, centres: Array, labels: Labels) -> tuple[float, Array]:
@@ -156,31 +200,71 @@ class Rows:
             flops_per_row=self._flops(len(candidates)),
         )
 
+    def nearer(self, candidates: Array, closest: Array, room: int) -> NearRows | None:
+        """List the rows nearer to each candidate than `closest`, or None if it has no room.
+
+        There is room for so many candidates a row on average, over any run of rows.
+        """
+        nearer, shift = kernels().k_means.nearer, self.shift
+
+        def kernel(rows: Array, first: int, last: int, parts: list[Any]) -> None:
+            size = room * (last - first)
+            which, places = np.empty(size, np.int32), np.empty(size, np.int64)
+            squares = np.empty(size, self.dtype)
+            near = closest[first:last]
+            count = nearer(rows, shift, candidates, near, first, which, places, squares)
+            parts.append(
+                [
+                    part[:count].copy() if count <= size else None
+                    for part in (which, places, squares)
+                ]
+            )
+
+        parts = _passes.reduce_rows(
+            self.matrix,
+            self.dtype,
+            kernel,
+            list,
+            list.extend,
+            n_jobs=self.n_jobs,
+            flops_per_row=self._flops(len(candidates)),
+            partial_bytes=_passes.PARTIALS_BYTES // 16,
+        )
+        if any(which is None for which, *_ in parts):
+            return None
+        which, places, squares = map(np.concatenate, zip(*parts, strict=True))
+        order = np.argsort(which, kind="stable")
+        ends = np.cumsum(np.bincount(which, minlength=len(candidates)))
+        return NearRows(places[order], squares[order], np.concatenate([[0], ends]))
+
 
 class PlainSteps:
-    """Lloyd's steps in which every row is compared with every centre."""
+    """Lloyd's steps in which every row is compared with every centre; labels are not kept."""
 
     def __init__(self, rows: Rows, n_clusters: int) -> None:
         self.rows = rows
-        self.labels: Labels = np.full(len(rows.matrix), -1, np.int32)
 
     def step(self, centres: Array) -> Clusters:
-        """Relabel all rows by centres relative to the shift; return the clusters' statistic."""
+        """Return the statistic of the clusters about centres relative to the shift."""
         lloyd, shift = kernels().k_means.lloyd, self.rows.shift
+        return self.rows.reduce(
+            centres,
+            lambda rows, first, last, part: lloyd(rows, shift, centres, part.sums, part.counts),
+        )
 
-        def kernel(rows: Array, first: int, last: int, part: Clusters) -> None:
-            labels = self.labels[first:last]
-            lloyd(rows, shift, centres, labels, part.changed, part.sums, part.counts)
-
-        return self.rows.reduce(centres, kernel)
+    def labels(self, centres: Array) -> Labels:
+        """Return the labels of the step from those centres."""
+        labels = np.empty(len(self.rows.matrix), np.int32)
+        self.rows.label(centres, labels)
+        return labels
 
     def relabel(self, row: int, cluster: int) -> None:
-        """Give a row to a cluster whose centre is not its nearest."""
-        self.labels[row] = cluster
+        """Know that a row was given to a cluster whose centre is not its nearest."""
 
-    def settle(self, centres: Array) -> None:
-        """Label all rows by centres in their own units."""
-        self.rows.assign(centres, self.labels)
+    def settle(self, centres: Array) -> tuple[Labels, Settled]:
+        """Return labels by centres in their own units, and the clusters' statistic."""
+        labels = np.empty(len(self.rows.matrix), np.int32)
+        return labels, self.rows.settle(centres, labels)
 
 
 class BoundedSteps(PlainSteps):
@@ -192,6 +276,7 @@ class BoundedSteps(PlainSteps):
 
     def __init__(self, rows: Rows, n_clusters: int) -> None:
         super().__init__(rows, n_clusters)
+        self.near: Labels = np.full(len(rows.matrix), -1, np.int32)
         self.lower = np.zeros((n_clusters, len(rows.matrix)), rows.dtype)
         self.upper = np.full(len(rows.matrix), np.inf, rows.dtype)
         self.clusters = Clusters(n_clusters, rows.matrix.shape[1])
@@ -202,22 +287,27 @@ class BoundedSteps(PlainSteps):
         steps = _lengths_or_more(centres, self.centres)
 
         def kernel(rows: Array, first: int, last: int, part: Clusters) -> None:
-            labels, lower = self.labels[first:last], self.lower[:, first:last]
-            state = (labels, lower, self.upper[first:last])
-            lloyd(rows, shift, centres, steps, *state, part.changed, part.sums, part.counts)
+            near, lower, upper = self.near[first:last], self.lower[:, first:last], self.upper
+            state = (near, lower, upper[first:last])
+            lloyd(rows, shift, centres, steps, *state, part.sums, part.counts)
 
-        self.clusters.changed[:] = 0
         self.clusters.merge(self.rows.reduce(centres, kernel))
         self.clusters.sums[self.clusters.counts == 0] = 0
         self.centres = centres
         return self.clusters
 
+    def labels(self, centres: Array) -> Labels:
+        return self.near
+
     def relabel(self, row: int, cluster: int) -> None:
-        super().relabel(row, cluster)
+        self.near[row] = cluster
         self.upper[row] = np.inf
 
-    def settle(self, centres: Array) -> None:
-        self.step(self.rows.centred(centres))
+    def settle(self, centres: Array) -> tuple[Labels, Settled]:
+        settled = Settled(len(centres))
+        settled.counts[:] = self.step(self.rows.centred(centres)).counts
+        settled.inertia[0], _ = self.rows.inertia(centres, self.near)
+        return self.near, settled
 
 
 def _lengths_or_more(to: Array, start: Array) -> Array:
@@ -225,7 +315,8 @@ def _lengths_or_more(to: Array, start: Array) -> Array:
     with np.errstate(over="ignore"):
         squares = np.sum((to.astype(np.float64) - start) ** 2, axis=1)
         # A sum of squares in float64 is right to far better than 1e-6.
-        return np.nextafter(np.sqrt(squares) * (1 + 1e-6), np.inf).astype(to.dtype)
+        lengths: Array = np.nextafter(np.sqrt(squares) * (1 + 1e-6), np.inf)
+        return lengths.astype(to.dtype)
 
 
 def _use_bounds(n_clusters: int, n_columns: int) -> bool:
@@ -251,7 +342,7 @@ def _fill_empty(steps: PlainSteps, clusters: Clusters, centres: Double) -> None:
     empty = np.flatnonzero(clusters.counts == 0)
     if len(empty) == 0:
         return
-    rows, labels = steps.rows, steps.labels
+    rows, labels = steps.rows, steps.labels(centres.astype(steps.rows.dtype))
     _, squares = rows.inertia((centres + rows.shift).astype(rows.dtype), labels)
     for cluster, row in zip(empty, _farthest(squares, labels, clusters.counts), strict=False):
         x = (rows.at(row) - rows.shift).astype(np.float64)
@@ -260,7 +351,7 @@ def _fill_empty(steps: PlainSteps, clusters: Clusters, centres: Double) -> None:
         clusters.counts[left] -= 1
         clusters.sums[cluster] = x
         clusters.counts[cluster] = 1
-        clusters.changed += 1
+        labels[row] = cluster
         steps.relabel(row, int(cluster))
 
 
@@ -270,7 +361,8 @@ def lloyd(
     """Move each centre to the mean of the rows nearest to it, until no row changes its centre.
 
     Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28, 1982, method I. It
-    ends too where the centres' squared steps sum to no more than `tol`. `total` is the sum of
+    ends where the centres' squared steps sum to no more than `tol`: where no row changes its
+    cluster the sums are the same to the bit, and the centres do not move. `total` is the sum of
     squares about the shift, from which the cost of each step follows without another pass:
     sum |x - m_label|^2 = sum |x - s|^2 - sum_j n_j |m_j - s|^2.
     """
@@ -282,10 +374,11 @@ def lloyd(
         clusters = steps.step(centres.astype(rows.dtype))
         _fill_empty(steps, clusters, centres)
         before, centres = centres, clusters.means(centres)
-        converged = clusters.changed[0] == 0 or ordered_sum((centres - before) ** 2) <= tol
+        converged = ordered_sum((centres - before) ** 2) <= tol
         history.append(max(total - clusters.explained(), 0.0))
         report(len(history), history[-1])
     settled = (centres + rows.shift).astype(rows.dtype)
-    steps.settle(settled)
-    inertia, _ = rows.inertia(settled, steps.labels)
-    return Run(settled, steps.labels, inertia, np.array(history), bool(converged))
+    labels, clusters_end = steps.settle(settled)
+    n_found = int(np.count_nonzero(clusters_end.counts))
+    inertia = float(clusters_end.inertia[0])
+    return Run(settled, labels, n_found, inertia, np.array(history), bool(converged))

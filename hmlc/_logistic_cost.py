@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hmlc import _passes
 from hmlc._backend import Kernels, kernels
 from hmlc._linalg import dot
+from hmlc.features import column_moments
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -29,6 +30,18 @@ class _Sums:
         self.hessian += other.hessian
 
 
+def pick_blocks(rows: Array, every: int) -> Array:
+    """Return one block of rows in `every`: which, depends on the number of rows alone.
+
+    All rows, where they are few.
+    """
+    length = _passes.BLOCK_ROWS
+    if len(rows) < every * length:
+        return rows
+    starts = range(0, len(rows) - length + 1, every * length)
+    return np.concatenate([rows[start : start + length] for start in starts])
+
+
 class LogisticCost:
     """The cost J over some rows, as a function of each score column's weights and bias.
 
@@ -45,6 +58,21 @@ class LogisticCost:
         self.n_jobs = n_jobs
         self.kernels: Kernels = kernels()
         self.is_fixed = np.zeros(len(penalty), bool)
+        self.is_checked = False
+
+    def sample(self, every: int) -> "LogisticCost":
+        """Return the cost over one block of rows in `every`, its penalty as strong beside it."""
+        codes = pick_blocks(self.codes, every)
+        penalty = self.penalty * (len(codes) / len(self.codes))
+        rows = pick_blocks(self.X, every)
+        sample = LogisticCost(rows, codes, self.units, penalty, self.n_jobs)
+        sample.is_fixed = self.is_fixed
+        return sample
+
+    def fewest(self, classes: Array) -> int:
+        """Return the smallest number of rows in one of these classes, or out of it."""
+        counts = np.bincount(self.codes, minlength=int(classes[-1]) + 1)[classes]
+        return int(min(counts.min(), len(self.codes) - counts.max()))
 
     def _sums(self, kernel: Any, W: Vector, *, n_losses: int, hessians: int = 0) -> _Sums:
         k, depth = W.shape
@@ -64,7 +92,14 @@ class LogisticCost:
             flops_per_row=depth * (4 * k + hessians * depth),
             partial_bytes=8 * depth * (k + hessians * depth),
         )
+        self._check(sums.gradient)
         return self._penalised(sums, W)
+
+    def _check(self, gradient: Vector) -> None:
+        """Raise a ValueError where rows are not finite, which the first gradient shows."""
+        if not self.is_checked and not np.isfinite(gradient).all():
+            column_moments(self.X, self.n_jobs)
+        self.is_checked = True
 
     def _penalised(self, sums: _Sums, W: Vector) -> _Sums:
         """Divide by the number of rows and add the penalty; hold the fixed parameters."""

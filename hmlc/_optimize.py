@@ -28,17 +28,26 @@ Report = Callable[[int, float], None]
 class Minimum:
     """Where a minimisation ended.
 
-    cost_history holds the cost before the first step and after each: n_iter + 1 values.
+    cost_history holds the cost before the first step and after each: n_iter + 1 values. The
+    Hessian there is kept by methods that ask for it.
     """
 
     parameters: Vector
     cost_history: Vector
     n_iter: int
     converged: bool
+    hessian: Matrix | None = None
+
+    def then(self, later: "Minimum") -> "Minimum":
+        """Return `later`, which began where this ended, with the history of both."""
+        history = np.concatenate([self.cost_history, later.cost_history[1:]])
+        return Minimum(later.parameters, history, len(history) - 1, later.converged, later.hessian)
 
 
-def _minimum(theta: Vector, history: list[float], converged: bool) -> Minimum:
-    return Minimum(theta, np.array(history), len(history) - 1, converged)
+def _minimum(
+    theta: Vector, history: list[float], converged: bool, hessian: Matrix | None = None
+) -> Minimum:
+    return Minimum(theta, np.array(history), len(history) - 1, converged, hessian)
 
 
 def reporter(name: str, verbose: Any) -> Report:
@@ -216,11 +225,18 @@ def _cubic_minimum(
 
 
 def lbfgs_steps(
-    start: Vector, *, max_iter: int, tol: float, report: Report, resolution: float = EPSILON
+    start: Vector,
+    *,
+    max_iter: int,
+    tol: float,
+    report: Report,
+    resolution: float = EPSILON,
+    hessian: Matrix | None = None,
 ) -> Steps:
     """Minimise by L-BFGS, until no entry of the gradient is larger than tol.
 
-    It also ends, as converged, where no step along the steepest descent lowers the cost any more
+    `hessian` may approximate the Hessian near the minimum: what the steps have not taught about
+    the curvature is then taken from it, and few steps are needed where it is near. It also ends, as converged, where no step along the steepest descent lowers the cost any more
     in the arithmetic at hand, or many steps bring nothing; `resolution` is the costs' relative
     rounding error.
     """
@@ -229,18 +245,20 @@ def lbfgs_steps(
     history, watch = [cost], _Watch(cost, gradient, resolution)
     pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=LBFGS_MEMORY)
     while len(history) <= max_iter and _largest(gradient) > tol:
-        direction = _lbfgs_direction(gradient, pairs)
+        direction = _lbfgs_direction(gradient, pairs, hessian)
         slope = dot(gradient, direction)
-        step = 1.0 if pairs else min(1.0, 1 / math.sqrt(-slope)) if slope < 0 else 0.0
+        knows_lengths = bool(pairs) or hessian is not None
+        step = 1.0 if knows_lengths else min(1.0, 1 / math.sqrt(-slope)) if slope < 0 else 0.0
         found = None
         if slope < 0:
             found = yield from _line_search(
                 theta, cost, direction, slope, step, resolution * abs(cost)
             )
         if found is None:
-            if not pairs:
+            if not knows_lengths:
                 return _minimum(theta, history, True)
             pairs.clear()
+            hessian = None
             continue
         point, (cost, after) = found
         _remember(pairs, point - theta, after - gradient)
@@ -262,18 +280,24 @@ def _remember(pairs: deque[tuple[Vector, Vector, float]], s: Vector, y: Vector) 
         pairs.append((s, y, 1 / curvature))
 
 
-def _lbfgs_direction(gradient: Vector, pairs: deque[tuple[Vector, Vector, float]]) -> Vector:
-    """Return -H gradient by the two loops of Nocedal and Wright (2006), algorithm 7.4."""
+def _lbfgs_direction(
+    gradient: Vector, pairs: deque[tuple[Vector, Vector, float]], hessian: Matrix | None = None
+) -> Vector:
+    """Return -H gradient by the two loops of Nocedal and Wright (2006), algorithm 7.4.
+
+    H before the first pair is the inverse of `hessian`, or a multiple of I (eq. 7.20).
+    """
     q = -gradient
-    if not pairs:
-        return q
     alphas = []
     for s, y, rho in reversed(pairs):
         alpha = rho * dot(s, q)
         q -= alpha * y
         alphas.append(alpha)
-    _, y, rho = pairs[-1]
-    q /= rho * dot(y, y)
+    if hessian is not None:
+        q = _newton_direction(-q, hessian)
+    elif pairs:
+        _, y, rho = pairs[-1]
+        q /= rho * dot(y, y)
     for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
         q += (alpha - rho * dot(y, q)) * s
     return q
@@ -306,13 +330,13 @@ def newton_steps(
                 theta, cost, direction, slope, 1.0, resolution * abs(cost)
             )
         if found is None:
-            return _minimum(theta, history, True)
+            return _minimum(theta, history, True, hessian)
         theta, (cost, gradient, hessian) = found
         history.append(cost)
         report(len(history) - 1, cost)
         if watch.stalls(cost, gradient):
-            return _minimum(theta, history, True)
-    return _minimum(theta, history, _largest(gradient) <= tol)
+            return _minimum(theta, history, True, hessian)
+    return _minimum(theta, history, _largest(gradient) <= tol, hessian)
 
 
 def _newton_direction(gradient: Vector, hessian: Matrix) -> Vector:

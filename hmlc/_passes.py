@@ -8,12 +8,13 @@ rows are cut is a function of shapes alone.
 
 import contextlib
 import functools
+import math
 import operator
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -32,15 +33,18 @@ CALL_BYTES = 4 << 20
 """Rows are handed to a kernel in pieces of about this size, so that Ctrl-C is answered between."""
 CONVERT_BYTES = 256 << 10
 """Rows of another dtype or layout are converted in pieces that stay in cache."""
+LANE_FLOPS = 4_000_000
+"""A lane's work is at least about this: to hand it over costs as much as a tenth of it."""
 SERIAL_FLOPS = 2_000_000
 """About 0.2 ms of work: below, waking a thread costs more than it saves."""
 
 
-def lane_bounds(n_rows: int, partial_bytes: int = 0) -> list[int]:
+def lane_bounds(n_rows: int, partial_bytes: int = 0, flops_per_row: float = math.inf) -> list[int]:
     """Return the first row of every lane, and n_rows: whole blocks, nearly equal lanes."""
     n_blocks = -(-n_rows // BLOCK_ROWS)
     affordable = MAX_LANES if not partial_bytes else max(MIN_LANES, PARTIALS_BYTES // partial_bytes)
-    n_lanes = max(1, min(MAX_LANES, n_blocks, affordable))
+    worthwhile = max(MIN_LANES, n_rows * flops_per_row / LANE_FLOPS)
+    n_lanes = int(max(1, min(MAX_LANES, n_blocks, affordable, worthwhile)))
     starts = [BLOCK_ROWS * (n_blocks * lane // n_lanes) for lane in range(n_lanes)]
     return [*starts, n_rows]
 
@@ -79,6 +83,37 @@ class RowReader:
             yield rows, first, last
 
 
+class _Tree(Generic[Partial]):
+    """Sums lanes' partials in pairs, pairs of pairs and so on, each as soon as both are there.
+
+    So few of them are held at a time; which is there first does not show in the sum.
+    """
+
+    def __init__(self, n_lanes: int, merge: Callable[[Partial, Partial], None]) -> None:
+        self.n_lanes = n_lanes
+        self.merge = merge
+        self.waiting: dict[tuple[int, int], Partial] = {}
+        self.lock = threading.Lock()
+        self.total: list[Partial] = []
+
+    def join(self, lane: int, partial: Partial) -> None:
+        """Take a lane's partial."""
+        width = 1
+        while width < self.n_lanes:
+            sibling = lane ^ width
+            if sibling < self.n_lanes:
+                with self.lock:
+                    if (sibling, width) not in self.waiting:
+                        self.waiting[lane, width] = partial
+                        return
+                    other = self.waiting.pop((sibling, width))
+                left, right = (partial, other) if lane < sibling else (other, partial)
+                self.merge(left, right)
+                lane, partial = min(lane, sibling), left
+            width *= 2
+        self.total.append(partial)
+
+
 def reduce_rows(
     X: Array,
     dtype: DTypeLike,
@@ -111,21 +146,19 @@ def reduce_rows(
     partial_bytes : int
         Size of a partial: where it is large there are fewer lanes.
     """
-    bounds = lane_bounds(len(X), partial_bytes)
-    partials = [new_partial() for _ in bounds[1:]]
+    bounds = lane_bounds(len(X), partial_bytes, flops_per_row)
+    tree = _Tree(len(bounds) - 1, merge)
     reader = RowReader(X, dtype)
 
     def run_lane(lane: int) -> None:
+        partial = new_partial()
         for rows, first, last in reader.pieces(bounds[lane], bounds[lane + 1]):
-            kernel(rows, first, last, partials[lane])
+            kernel(rows, first, last, partial)
+        tree.join(lane, partial)
 
     threads = n_threads(n_jobs) if len(X) * flops_per_row > SERIAL_FLOPS else 1
-    run_tasks(run_lane, len(partials), threads)
-    while len(partials) > 1:
-        for left, right in zip(partials[::2], partials[1::2], strict=False):
-            merge(left, right)
-        partials = partials[::2]
-    return partials[0]
+    run_tasks(run_lane, len(bounds) - 1, threads)
+    return tree.total[0]
 
 
 def map_rows(
@@ -240,14 +273,37 @@ def run_tasks(task: Callable[[int], None], count: int, threads: int) -> None:
     raised here when all have ended. While the pool is busy with another caller's tasks these run
     on the caller's thread alone.
     """
-    if min(threads, count) <= 1 or not _pool_lock.acquire(blocking=False):
+    threads = min(threads, count)
+
+    def alone() -> None:
         for index in range(count):
             task(index)
-        return
+
+    _hold_pool(threads, lambda: _run_on_pool(task, count, threads), alone)
+
+
+def run_together(task: Callable[[int, int], None], threads: int) -> None:
+    """Run task(0, count) ... task(count - 1, count) all at the same time, each on its own thread.
+
+    So they may wait for one another. `count` is `threads`, or 1 while the pool is busy with another
+    caller's tasks. Ctrl-C is raised when all have ended.
+    """
+    _hold_pool(threads, lambda: _run_team(task, threads), lambda: task(0, 1))
+
+
+def _hold_pool(threads: int, on_pool: Callable[[], None], alone: Callable[[], None]) -> None:
+    """Run one of two, as more than one thread is wanted and the pool is free, or not."""
+    held: list[bool] = []
     try:
-        _run_on_pool(task, count, min(threads, count))
+        # An interruption between taking the lock and noting it would leave the pool busy for ever.
+        held += map(_pool_lock.acquire, [False] if threads > 1 else [])
+        if held == [True]:
+            on_pool()
+        else:
+            alone()
     finally:
-        _pool_lock.release()
+        if held == [True]:
+            _pool_lock.release()
 
 
 def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
@@ -270,31 +326,11 @@ def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
 
     helpers = _workers[: threads - 1]
     for worker in helpers:
-        worker.start(drain)
-    drain()
-    for worker in helpers:
-        _wait(worker, waiting, errors)
+        worker.work = drain
+    starts, ends = [w.go.release for w in helpers], [w.done.acquire for w in helpers]
+    errors += _run_through([*starts, drain, *ends], waiting.clear)
     if errors:
         raise errors[0]
-
-
-def run_together(task: Callable[[int, int], None], threads: int) -> None:
-    """Run task(0, count) ... task(count - 1, count) all at the same time, each on its own thread.
-
-    So they may wait for one another. `count` is `threads`, or 1 while the pool is busy with another
-    caller's tasks. Ctrl-C is raised when all have ended.
-    """
-    held: list[bool] = []
-    try:
-        # An interruption between taking the lock and noting it would leave the pool busy for ever.
-        held += map(_pool_lock.acquire, [False] if threads > 1 else [])
-        if held == [True]:
-            _run_team(task, threads)
-        else:
-            task(0, 1)
-    finally:
-        if held == [True]:
-            _pool_lock.release()
 
 
 def _run_team(task: Callable[[int, int], None], threads: int) -> None:
@@ -321,25 +357,33 @@ def _run_team(task: Callable[[int, int], None], threads: int) -> None:
             worker.done.acquire()
 
     leader.work = lead
-    steps: list[Any] = []
-    while len(steps) < 2:
-        try:
-            # In one go, and noting what is done: an interruption falls before, or into the waiting.
-            steps.extend(map(operator.call, (leader.go.release, leader.done.acquire)[len(steps) :]))
-        except KeyboardInterrupt as error:
-            if not steps:
-                raise
-            errors.append(error)
+    errors += _run_through([leader.go.release, leader.done.acquire], lambda: None)
     if errors:
         raise errors[0]
 
 
-def _wait(worker: _Worker, waiting: deque[int], errors: list[BaseException]) -> None:
-    """Wait for a worker, through Ctrl-C too: until it has ended, the buffers are its."""
-    while True:
-        try:
-            worker.done.acquire()
-            return
-        except KeyboardInterrupt as error:
-            waiting.clear()
-            errors.append(error)
+def _run_through(
+    calls: Sequence[Callable[[], Any]], on_interrupt: Callable[[], None]
+) -> list[KeyboardInterrupt]:
+    """Make all calls in turn, through Ctrl-C too once one is made; returns the interruptions.
+
+    Until the threads that were started have ended, the caller's buffers are theirs. Calling and
+    noting it is one go, as C runs it: an interruption falls before, or into the waiting, never
+    between.
+    """
+    done: list[Any] = []
+    interruptions: list[KeyboardInterrupt] = []
+    try:
+        while len(done) < len(calls):
+            try:
+                done.extend(map(operator.call, calls[len(done) :]))
+            except KeyboardInterrupt as error:
+                if not done:
+                    raise
+                interruptions.append(error)
+                on_interrupt()
+    finally:
+        if 0 < len(done) < len(calls):
+            # Interrupted while it dealt with an interruption: these threads are not free.
+            _workers.clear()
+    return interruptions

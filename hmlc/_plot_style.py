@@ -7,6 +7,7 @@ them, and a light grid lies behind the data.
 import importlib
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -63,3 +64,36 @@ def undress(ax: Axes, title: str) -> Axes:
     entitle(ax, title)
     ax.set_axis_off()
     return ax
+
+
+def columns_of(X: Any, count: int) -> Array:
+    matrix = np.asarray(X)
+    if matrix.ndim != 2 or matrix.shape[1] != count:
+        raise ValueError(f"X must have {count} column(s) to be drawn; got shape {matrix.shape}")
+    return matrix
+
+
+def span(values: Array, margin: float = 0.08) -> tuple[float, float]:
+    """Return the least and largest value with a margin, which a constant has too."""
+    low, high = float(values.min()), float(values.max())
+    pad = (high - low) * margin or 1.0
+    return low - pad, high + pad
+
+
+GRID_POINTS = 300
+"""Points along each side of a plane on which a model is evaluated."""
+
+
+def plane_around(X: Array, points: int = GRID_POINTS) -> tuple[Array, Array, Array]:
+    """Return the two axes of a grid around two columns, and the grid's points as rows."""
+    x, y = (np.linspace(*span(column), points) for column in X.T)
+    return x, y, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+
+def scatter(ax: Axes, points: Array, index: int, label: str | None) -> None:
+    """Draw the points (n, 2) of one class: each class has its colour and its marker."""
+    ax.scatter(
+        points[:, 0], points[:, 1], s=26, color=PALETTE[index % len(PALETTE)],
+        marker=MARKERS[index % len(MARKERS)], edgecolors="white", linewidths=0.6, label=label,
+        zorder=3,
+    )  # fmt: skip

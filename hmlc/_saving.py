@@ -38,7 +38,21 @@ HEADER_NAMES = {"class", "hmlc", "parameters", "state", "arrays"}
 
 
 class ModelFileError(ValueError):
-    """Raised when a file is not one that `hmlc.save` wrote, whole and as it wrote it."""
+    """Raised when a file is not one that `hmlc.save` wrote, whole and as it wrote it.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import hmlc
+    >>> path = os.path.join(tempfile.mkdtemp(), "letter.txt")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("Dear all,")
+    >>> try:
+    ...     hmlc.load(path)
+    ... except hmlc.ModelFileError as error:
+    ...     print(str(error)[-45:])
+    it does not begin as a file of hmlc.save does
+    """
 
 
 def save(model: Any, path: Any) -> None:
@@ -51,7 +65,8 @@ def save(model: Any, path: Any) -> None:
     Parameters
     ----------
     model : estimator or transformer of hmlc
-        Its parameters and what it learned are written; other attributes are not.
+        Its parameters and what it learned are written; other attributes, and what `set_output`
+        chose, are not.
     path : str or path
         File to write.
 
@@ -113,6 +128,15 @@ def load(path: Any) -> Any:
         If the file is damaged, cut short, of a newer format, or not a model's.
     OSError
         If it cannot be opened.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import hmlc
+    >>> path = os.path.join(tempfile.mkdtemp(), "line.hmlc")
+    >>> hmlc.save(hmlc.LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0]), path)
+    >>> hmlc.load(path).predict([[2.0]]).round(6)
+    array([5.])
     """
     path = os.fspath(path)
     try:
@@ -132,9 +156,7 @@ def _restored(kind: Kind, parameters: State, state: State | None) -> Any:
         raise ValueError(f"{kind.make.__name__} has no parameter {min(unknown)!r}")
     model = kind.make(**parameters)
     if state is not None:
-        reader = Reader(state)
-        kind.restore(model, reader)
-        reader.finish()
+        kind.restore(model, Reader(state))
     return model
 
 

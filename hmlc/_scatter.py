@@ -1,7 +1,7 @@
 """One pass for the means and centred cross-products of columns, of a table alone or with targets.
 
-A large S is not kept a lane at a time: there the threads take a stripe of its columns each, and
-every element is still summed in order of rows.
+A large S is not kept a lane at a time: there the threads take a stripe of its rows each, and every
+element is still summed in order of X's rows.
 """
 
 from typing import Any
@@ -16,51 +16,49 @@ Array = NDArray[Any]
 
 STRIPED_BYTES = 16 << 20
 """S is cut into stripes above this size; below, each lane of rows has its own."""
-STRIPE_COLUMNS = 200
-"""Columns to a stripe, on average: enough work for each row read."""
+STRIPE_ROWS = 200
+"""Rows of S to a stripe, on average: enough work for each row of X read."""
 LANES = 16
 """A stripe begins at a multiple of this."""
 
 
 class Scatter:
-    """Number of rows, means, and products of deviations S = sum of (z - mean)(z - mean)^T.
+    """Number of rows z, and their sums about an origin, which moves to the mean.
 
-    During a pass S is right on and above its diagonal only; `column_scatter` returns it whole.
+    sums = sum of z - origin, S = sum of (z - origin)(z - origin)^T: during a pass its lower
+    triangle. What `column_scatter` returns is about the mean and whole.
     """
 
-    def __init__(self, n_columns: int) -> None:
+    def __init__(self, n_columns: int, S: Array | None = None) -> None:
         self.count = np.zeros(1)
         self.mean = np.zeros(n_columns)
-        self.S = np.zeros((n_columns, n_columns))
+        self.sums = np.zeros(n_columns)
+        self.S = np.zeros((n_columns, n_columns)) if S is None else S
+
+    @property
+    def state(self) -> tuple[Array, Array, Array, Array]:
+        """What the kernels take: count, origin (in `mean`), sums and S."""
+        return self.count, self.mean, self.sums, self.S
 
     def merge(self, other: "Scatter") -> None:
-        """Join later rows: Chan, Golub and LeVeque (1979), eq. 2.1, an outer product for a square.
-
-        The products of equal changes are formed alike, so S stays as symmetric as it was.
-        """
-        if other.count[0] == 0:
-            return
-        before, after = self.count[0], self.count[0] + other.count[0]
-        change = other.mean - self.mean
-        self.S += other.S + np.multiply.outer(change, change) * (before * other.count[0] / after)
-        self.mean += change * (other.count[0] / after)
-        self.count[0] = after
+        """Join later rows."""
+        kernels().scatter.merge(*self.state, *other.state)
 
 
 def stripe_bounds(n_columns: int) -> list[int]:
-    """Return the first column of every stripe, and n_columns: equal areas above the diagonal."""
-    n_stripes = -(-n_columns // STRIPE_COLUMNS)
+    """Return the first row of every stripe, and n_columns: equal areas below the diagonal."""
+    n_stripes = -(-n_columns // STRIPE_ROWS)
     fractions = np.sqrt(np.arange(n_stripes) / n_stripes)
     starts = LANES * np.rint(fractions * n_columns / LANES).astype(int)
     return [*sorted(set(starts.tolist())), n_columns]
 
 
-def _scatter_by_rows(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
+def _scatter_by_lanes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
     m = X.shape[1] + Y.shape[1]
     update = kernels().scatter.update
 
     def kernel(rows: Array, first: int, last: int, partial: Scatter) -> None:
-        update(rows, Y[first:last], partial.count, partial.mean, partial.S, 0, m)
+        update(rows, Y[first:last], *partial.state, 0, m)
 
     return _passes.reduce_rows(
         X,
@@ -74,19 +72,17 @@ def _scatter_by_rows(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
     )
 
 
-def _scatter_by_columns(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
+def _scatter_by_stripes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
     m = X.shape[1] + Y.shape[1]
     bounds = stripe_bounds(m)
-    stripes = [Scatter(0) for _ in bounds[1:]]
     S = np.zeros((m, m))
+    stripes = [Scatter(m, S) for _ in bounds[1:]]
     update = kernels().scatter.update
     reader = _passes.RowReader(X, Y.dtype)
 
     def run_stripe(index: int) -> None:
-        stripe = stripes[index]
-        stripe.mean, stripe.S = np.zeros(m), S
         for rows, first, last in reader.pieces(0, len(X)):
-            update(rows, Y[first:last], stripe.count, stripe.mean, S, *bounds[index : index + 2])
+            update(rows, Y[first:last], *stripes[index].state, *bounds[index : index + 2])
 
     is_small = len(X) * m * m < _passes.SERIAL_FLOPS
     _passes.run_tasks(run_stripe, len(stripes), 1 if is_small else _passes.n_threads(n_jobs))
@@ -114,12 +110,11 @@ def column_scatter(X: Array, Y: Array | None = None, n_jobs: int | None = None) 
     Y = np.empty((len(X), 0), X.dtype) if Y is None else Y
     Y = np.ascontiguousarray(Y, _validate.compute_dtype(X, Y))
     m = X.shape[1] + Y.shape[1]
-    by = _scatter_by_columns if 8 * m * m > STRIPED_BYTES else _scatter_by_rows
+    by = _scatter_by_stripes if 8 * m * m > STRIPED_BYTES else _scatter_by_lanes
     with np.errstate(over="ignore", invalid="ignore"):
         scatter = by(X, Y, n_jobs)
+        kernels().scatter.centre(*scatter.state)
     if not np.isfinite(scatter.S).all():
         _validate.check_finite(X, "X")
         raise ValueError(f"numbers are too large for products in {Y.dtype}; rescale the columns")
-    for i in range(1, m):
-        scatter.S[i, :i] = scatter.S[:i, i]
     return scatter

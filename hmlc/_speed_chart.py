@@ -16,6 +16,15 @@ def speed_chart(timings: Iterable[Any], ax: Axes = None) -> Axes:
     timings : iterable
         Objects with a `kernel` name and `seconds`, a dict with "c" and its twins' backends.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import plots
+    >>> from hmlc.benchmark import Timing
+    >>> timing = Timing("moments.update", "1,000 x 10", {"c": 1e-5, "numpy": 8e-5, "python": 1e-2})
+    >>> ax = plots.speed_chart([timing])
+    >>> [text.get_text() for text in ax.texts]
+    ['8x', '1,000x']
     """
     rows = list(timings)
     others = [name for name in rows[0].seconds if name != "c"]

@@ -2,13 +2,14 @@
 
 import math
 import numbers
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from hmlc import _passes
+from hmlc import _passes, _sklearn
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -34,7 +35,7 @@ def _as_real(values: Any, name: str) -> Array:
             f"Sparse data was passed for {name}, but dense data is required. "
             "Use '.toarray()' to convert to a dense numpy array."
         )
-    array = np.asarray(values)
+    array = _as_array(values)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
     if array.dtype.kind in "biuf":
@@ -47,6 +48,13 @@ def _as_real(values: Any, name: str) -> Array:
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name} must hold real numbers; could not convert: {error}") from error
+
+
+def _as_array(values: Any) -> Array:
+    """Return an array of what NumPy understands, or of what shows itself by DLPack alone."""
+    if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+        return np.from_dlpack(values)
+    return np.asarray(values)
 
 
 def check_values(values: Any, name: str) -> Array:
@@ -143,7 +151,7 @@ def _check_count(array: Array, axis: int, unit: str, minimum: int) -> None:
 def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
     """Return y as a finite real vector (n,) or matrix (n, n_targets) of n_rows rows."""
     if y is None:
-        raise ValueError(f"{name} cannot be None: this fit needs a target")
+        raise ValueError(f"This fit requires {name} to be passed, but the target {name} is None")
     array = _as_real(y, name)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
         raise ValueError(f"{name} should be a 1d or 2d array; got shape {array.shape}")
@@ -152,10 +160,30 @@ def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
     return array
 
 
-def check_labels(y: Any, n_rows: int, name: str = "y") -> tuple[Array, NDArray[np.intp]]:
-    """Return the sorted distinct labels, and for every row the index of its own."""
+def check_classes(y: Any, n_rows: int, dtype: DTypeLike = np.intp) -> tuple[Array, NDArray[Any]]:
+    """Return what `check_labels` does, of a classifier's target: two distinct labels or more."""
+    if y is not None and np.asarray(y).shape == (n_rows, 1):
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected. Please change the "
+            "shape of y to (n_samples, ), for example using ravel().",
+            _sklearn.data_conversion_warning(),
+            stacklevel=3,
+        )
+    classes, codes = check_labels(y, n_rows, dtype=dtype)
+    if len(classes) < 2:
+        raise ValueError(
+            "This fit needs samples of at least 2 classes in the data, but the data contains only "
+            f"one class: {classes.tolist()[0]!r}"
+        )
+    return classes, codes
+
+
+def check_labels(
+    y: Any, n_rows: int, name: str = "y", dtype: DTypeLike = np.intp
+) -> tuple[Array, NDArray[Any]]:
+    """Return the sorted distinct labels, and for every row the index of its own, of `dtype`."""
     if y is None:
-        raise ValueError(f"{name} cannot be None: this fit needs labels")
+        raise ValueError(f"This fit requires {name} to be passed, but the target {name} is None")
     array = np.asarray(y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -173,12 +201,12 @@ def check_labels(y: Any, n_rows: int, name: str = "y") -> tuple[Array, NDArray[n
     elif array.dtype.kind not in "biuUSO":
         raise TypeError(f"{name} must hold labels: numbers or strings; got dtype {array.dtype}")
     if array.dtype.kind in "biuf" and len(array) and _spread(array) <= len(array):
-        return _count_labels(array)
+        return _count_labels(array, dtype)
     try:
         classes, codes = np.unique(array, return_inverse=True)
     except TypeError as error:
         raise TypeError(f"{name} mixes labels that cannot be sorted: {error}") from error
-    return classes, np.ascontiguousarray(codes.reshape(-1), dtype=np.intp)
+    return classes, np.ascontiguousarray(codes.reshape(-1), dtype=dtype)
 
 
 def _spread(labels: Array) -> float:
@@ -187,15 +215,19 @@ def _spread(labels: Array) -> float:
     return math.inf if max(abs(float(low)), abs(float(high))) > 2**52 else float(high) - float(low)
 
 
-def _count_labels(labels: Array) -> tuple[Array, NDArray[np.intp]]:
+def _count_labels(labels: Array, dtype: DTypeLike) -> tuple[Array, NDArray[Any]]:
     """Do what np.unique does, without sorting, for whole numbers close together."""
-    offsets = labels.astype(np.intp)
-    low = offsets.min()
-    offsets -= low
-    is_there = np.zeros(offsets.max() + 1, bool)
-    is_there[offsets] = True
+    low, high = int(labels.min()), int(labels.max())
+    codes = np.empty(len(labels), dtype)
+    np.subtract(labels, low, out=codes, dtype=np.intp, casting="unsafe")
+    is_there = np.ones(high - low + 1, bool)
+    if len(is_there) > 2:
+        is_there[:] = False
+        is_there[codes] = True
     classes = (np.flatnonzero(is_there) + low).astype(labels.dtype)
-    return classes, (np.cumsum(is_there) - 1).astype(np.intp)[offsets]
+    if not is_there.all():
+        codes = (np.cumsum(is_there) - 1).astype(dtype)[codes]
+    return classes, codes
 
 
 def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
@@ -210,7 +242,8 @@ def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:
     if is_neither.any():
         wrong = array[is_neither][0]
         raise ValueError(f"{name} must hold 0 or 1 (1 is an anomaly); got {wrong}")
-    return is_anomaly.view(np.uint8)
+    flags: NDArray[np.uint8] = is_anomaly.view(np.uint8)
+    return flags
 
 
 def check_scores(scores: Any, n_rows: int) -> Array:

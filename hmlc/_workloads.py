@@ -62,7 +62,16 @@ def _sinusoids(rng: Generator) -> tuple[Any, ...]:
 
 def _scatter(rng: Generator) -> tuple[Any, ...]:
     X, y = rng.normal(size=(2000, 20)), rng.normal(size=(2000, 1))
-    return X, y, np.zeros(1), np.zeros(21), np.zeros((21, 21)), 0, 21
+    return X, y, np.zeros(1), np.zeros(21), np.zeros(21), np.zeros((21, 21)), 0, 21
+
+
+def _scatter_state(rng: Generator) -> tuple[Any, ...]:
+    S = 1000 * _positive_definite(rng, 100)
+    return np.full(1, 1000.0), rng.normal(size=100), rng.normal(size=100), S
+
+
+def _scatter_merge(rng: Generator) -> tuple[Any, ...]:
+    return *_scatter_state(rng), *_scatter_state(rng)
 
 
 def _cholesky(rng: Generator) -> tuple[Any, ...]:
@@ -92,7 +101,7 @@ def _affine(rng: Generator) -> tuple[Any, ...]:
 def _logistic(rng: Generator, k: int) -> tuple[Any, ...]:
     """Return rows, their classes, weights and units."""
     X, codes = rng.normal(size=(2000, 20)), rng.integers(0, max(k, 2), 2000)
-    return X, codes.astype(np.intp), rng.normal(size=(k, 21)), _raw_units(20)
+    return X, codes.astype(np.int32), rng.normal(size=(k, 21)), _raw_units(20)
 
 
 def _sigmoid_loss(rng: Generator) -> tuple[Any, ...]:
@@ -123,16 +132,21 @@ def _clusters(rng: Generator) -> tuple[Any, ...]:
 
 
 def _lloyd(rng: Generator) -> tuple[Any, ...]:
-    labels, changed = np.zeros(2000, np.int32), np.zeros(1, np.int64)
-    return *_clusters(rng), labels, changed, np.zeros((16, 8)), np.zeros(16, np.int64)
+    return *_clusters(rng), np.zeros((16, 8)), np.zeros(16, np.int64)
+
+
+def _settle(rng: Generator) -> tuple[Any, ...]:
+    X, shift, centres = _clusters(rng)
+    statistic = np.zeros(2000, np.int32), np.zeros(16, np.int64), np.zeros(1)
+    return X, shift, centres, centres, *statistic
 
 
 def _lloyd_bounded(rng: Generator) -> tuple[Any, ...]:
     X, shift, centres = _clusters(rng)
-    labels, changed = np.full(2000, -1, np.int32), np.zeros(1, np.int64)
+    labels = np.full(2000, -1, np.int32)
     bounds = np.zeros((16, 2000)), np.full(2000, np.inf)
     statistic = np.zeros((16, 8)), np.zeros(16, np.int64)
-    return X, shift, centres, np.full(16, 0.01), labels, *bounds, changed, *statistic
+    return X, shift, centres, np.full(16, 0.01), labels, *bounds, *statistic
 
 
 def _assign(rng: Generator) -> tuple[Any, ...]:
@@ -153,6 +167,19 @@ def _potentials(rng: Generator) -> tuple[Any, ...]:
 def _approach(rng: Generator) -> tuple[Any, ...]:
     X, _, centres = _clusters(rng)
     return X, centres[0], rng.uniform(0, 9, 2000), np.zeros(8)
+
+
+def _nearer(rng: Generator) -> tuple[Any, ...]:
+    X, shift, centres = _clusters(rng)
+    lists = np.zeros(32_000, np.int32), np.zeros(32_000, np.int64), np.zeros(32_000)
+    return X, shift, centres, rng.uniform(0, 9, 2000), 0, *lists
+
+
+def _choose(rng: Generator) -> tuple[Any, ...]:
+    places, starts = rng.integers(2000, size=32), np.arange(0, 32 * 100 + 1, 100)
+    rows = np.concatenate([rng.choice(2000, 100, replace=False) for _ in range(32)])
+    lists = rows, rng.uniform(0, 9, 3200), starts
+    return np.full(2000, 9.0), *lists, places, rng.uniform(0, 6, 32), 4, np.zeros(8, np.int64)
 
 
 def _distances(rng: Generator) -> tuple[Any, ...]:
@@ -226,6 +253,11 @@ def _but_memory(array: Any) -> Any:
     return array[:0] if array.dtype == np.uint8 else array
 
 
+def _lower(array: Any) -> Any:
+    """Return a matrix without what lies above its diagonal; a vector as it is."""
+    return np.tril(array) if array.ndim == 2 else array
+
+
 WORKLOADS: tuple[Workload, ...] = (
     Workload("elementwise.all_finite", "20,000", lambda rng: _values(rng)[:1]),
     Workload("elementwise.exponential", "20,000", _values),
@@ -237,7 +269,9 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("moments.standardise", "5,000 x 20", _standardise),
     Workload("basis.polynomials", "1,000 x 10, degree 3", _polynomials),
     Workload("basis.sinusoids", "2,000 x 5, degree 4", _sinusoids),
-    Workload("scatter.update", "2,000 x 20", _scatter, defined=np.triu),
+    Workload("scatter.update", "2,000 x 20", _scatter, defined=_lower),
+    Workload("scatter.merge", "100 x 100", _scatter_merge, defined=_lower),
+    Workload("scatter.centre", "100 x 100", _scatter_state),
     Workload("linalg.dot", "20,000", _dot),
     Workload("linalg.cholesky", "80 x 80", _cholesky),
     Workload("linalg.cholesky_pivoted", "80 x 80", _cholesky_pivoted),
@@ -251,11 +285,14 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("logistic.softmax", "2,000 x 10", _softmax),
     Workload("logistic.log_softmax", "2,000 x 10", _softmax),
     Workload("k_means.lloyd", "2,000 x 8, k 16", _lloyd),
+    Workload("k_means.settle", "2,000 x 8, k 16", _settle),
     Workload("k_means.lloyd_bounded", "2,000 x 8, k 16", _lloyd_bounded),
     Workload("k_means.assign", "2,000 x 8, k 16", _assign),
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),
     Workload("k_means.potentials", "2,000 x 8, 4 candidates", _potentials),
     Workload("k_means.approach", "2,000 x 8", _approach),
+    Workload("k_means.nearer", "2,000 x 8, 16 candidates", _nearer, defined=np.sort),
+    Workload("k_means.choose", "32 candidates, 100 rows each", _choose),
     Workload("k_means.distances", "2,000 x 8, k 16", _distances),
     Workload("gaussian.log_normaliser", "400", lambda rng: (rng.uniform(1, 2, 400),)),
     Workload("gaussian.log_density_diagonal", "5,000 x 10", _density_diagonal),

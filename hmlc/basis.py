@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import Estimator
+from hmlc._estimator import Transformer
 
 Array = NDArray[Any]
 
@@ -90,7 +90,7 @@ def input_names(given: Sequence[str] | None, n_columns: int, letter: str) -> lis
     return [str(name) for name in given]
 
 
-class _Expansion(Estimator):
+class _Expansion(Transformer):
     """A transformer whose columns are functions of single rows: it learns only how many."""
 
     n_jobs: int | None
@@ -104,9 +104,6 @@ class _Expansion(Estimator):
         """Write the columns made of contiguous rows."""
         raise NotImplementedError
 
-    def _names(self, names: Sequence[str]) -> list[str]:
-        raise NotImplementedError
-
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn the number of columns; `y` is not used.
 
@@ -115,25 +112,38 @@ class _Expansion(Estimator):
         ValueError, TypeError
             If X is not a finite real matrix with at least one row and one column, or a parameter
             is out of range, or the degree makes more columns than can be counted.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> PolynomialFeatures(degree=3).fit([[2.0, 3.0]]).n_output_features_
+        9
         """
         _validate.check_n_jobs(self.n_jobs)
         matrix = _validate.check_matrix(X)
         self.n_output_features_ = self._width(matrix.shape[1])
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
         return self
 
-    def transform(self, X: Any) -> Array:
+    def transform(self, X: Any) -> Any:
         """Return the columns made of X's, float32 for float32 and else float64.
 
         Returns
         -------
-        array of shape (n_samples, n_output_features_)
+        array of shape (n_samples, n_output_features_), or a data frame; see `set_output`
 
         Raises
         ------
         ValueError
             If X is not a finite real matrix of n_features_in_ columns, or memory cannot hold what
             would be made of it.
+
+        Examples
+        --------
+        >>> from hmlc import PolynomialFeatures
+        >>> PolynomialFeatures(degree=2).fit([[0.0]]).transform([[2.0], [3.0]])
+        array([[2., 4.],
+               [3., 9.]])
         """
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
@@ -145,17 +155,18 @@ class _Expansion(Estimator):
             n_jobs=_validate.check_n_jobs(self.n_jobs),
             flops_per_row=4 * self.n_output_features_,
         )
-        return out
+        return self._in_container(out, X)
 
-    def fit_transform(self, X: Any, y: Any = None) -> Array:
-        """Return `fit(X).transform(X)`."""
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Return `fit(X).transform(X)`.
+
+        Examples
+        --------
+        >>> from hmlc import SinusoidFeatures
+        >>> SinusoidFeatures(degree=2).fit_transform([[0.5]]).round(4)
+        array([[0.4794, 0.8415]])
+        """
         return self.fit(X).transform(X)
-
-    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> Array:
-        """Return the columns' names, made of X's: "x0", "x1", ... unless given."""
-        self._check_fitted()
-        names = input_names(input_features, self.n_features_in_, "x")
-        return np.array(self._names(names), dtype=object)
 
 
 class PolynomialFeatures(_Expansion):
@@ -209,7 +220,7 @@ class PolynomialFeatures(_Expansion):
             out[:, 0] = 1
         kernels().basis.polynomials(rows, rows, self.degree, out[:, int(self.include_bias) :])
 
-    def _names(self, names: Sequence[str]) -> list[str]:
+    def _names_out(self, names: list[str]) -> list[str]:
         powers = [power_names(names, degree) for degree in range(1, self.degree + 1)]
         return [*(["1"] if self.include_bias else []), *itertools.chain(*powers)]
 
@@ -256,5 +267,5 @@ class SinusoidFeatures(_Expansion):
     def _fill(self, rows: Array, out: Array) -> None:
         kernels().basis.sinusoids(rows, self.degree, out)
 
-    def _names(self, names: Sequence[str]) -> list[str]:
+    def _names_out(self, names: list[str]) -> list[str]:
         return sinusoid_names(names, self.degree)

@@ -15,6 +15,8 @@ import numpy as np
 from hmlc import _backend
 from hmlc._workloads import WORKLOADS, Workload
 
+__all__ = ["WORKLOADS", "Timing", "checked_calls", "format_table", "run_all", "time_workload"]
+
 BACKENDS = ("c", "numpy", "python")
 REPEATS = 5
 MIN_SECONDS = 0.01

@@ -208,7 +208,8 @@ def _load_demo(name: str) -> Demo:
     for folder in (package / "examples", package.parent / "examples"):
         path = folder / f"{name}.py"
         if path.is_file():
-            return _load(path).main
+            main: Demo = _load(path).main
+            return main
     raise ImportError(f"the example {name}.py is missing from this installation")
 
 

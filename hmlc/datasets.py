@@ -48,6 +48,13 @@ class Dataset:
         The classes; None where the target is a quantity.
     row_names : tuple of str or None
         What each row is about, of length n, where rows have names.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> iris = datasets.load_iris()
+    >>> iris.source, iris.target_name
+    ('R. A. Fisher (1936); UCI Machine Learning Repository', 'species')
     """
 
     data: NDArray[Any] = field(repr=False)
@@ -68,10 +75,17 @@ class Dataset:
         ------
         ValueError
             If the target is a quantity.
+
+        Examples
+        --------
+        >>> from hmlc import datasets
+        >>> datasets.load_iris().target_labels[[0, 50, 100]].tolist()
+        ['setosa', 'versicolor', 'virginica']
         """
         if self.target_names is None:
             raise ValueError(f"{self.name} has no classes: {self.target_name} is a quantity")
-        return np.array(self.target_names)[self.target]
+        labels: NDArray[np.str_] = np.array(self.target_names)[self.target]
+        return labels
 
 
 def _read(name: str, data_dir: str | Path | None) -> Table:
@@ -97,6 +111,13 @@ def load_iris(data_dir: str | Path | None = None) -> Dataset:
         If the file, or `data_dir`, is not there.
     ValueError
         If the file is not such a table.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> iris = datasets.load_iris()
+    >>> iris.data.shape, iris.feature_names[2:]
+    ((150, 4), ('petal_length', 'petal_width'))
     """
     species = ("setosa", "versicolor", "virginica")
     features = ("sepal_length", "sepal_width", "petal_length", "petal_width")
@@ -133,6 +154,13 @@ def load_gauss2(data_dir: str | Path | None = None) -> Dataset:
         If the file, or `data_dir`, is not there.
     ValueError
         If the file is not such a table.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> gauss2 = datasets.load_gauss2()
+    >>> gauss2.data[:2, 0], gauss2.target[:2]
+    (array([1., 2.]), array([97.58776, 97.76344]))
     """
     table = _read("gauss2.csv", data_dir)
     return Dataset(
@@ -171,6 +199,13 @@ def load_countries(year: int | None = None, data_dir: str | Path | None = None) 
         If the file, or `data_dir`, is not there.
     ValueError
         If the table has no row of that year, or the file is not such a table.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> countries = datasets.load_countries(2007)
+    >>> countries.row_names[0], countries.data.shape
+    ('Afghanistan', (142, 2))
     """
     features: tuple[str, ...] = ("gdp_per_capita", "population", "year")
     table = _read("countries.csv", data_dir)
@@ -215,6 +250,13 @@ def load_microchips(data_dir: str | Path | None = None) -> Dataset:
         If the file, or `data_dir`, is not there.
     ValueError
         If the file is not such a table.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> chips = datasets.load_microchips()
+    >>> chips.data.shape, chips.target_names
+    ((118, 2), ('rejected', 'accepted'))
     """
     table = _read("microchips.csv", data_dir)
     return Dataset(
@@ -249,6 +291,13 @@ def load_server(data_dir: str | Path | None = None) -> Dataset:
         If the file, or `data_dir`, is not there.
     ValueError
         If the file is not such a table.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> servers = datasets.load_server()
+    >>> len(servers.data), int(servers.target.sum())
+    (307, 9)
     """
     table = _read("server.csv", data_dir)
     return Dataset(
@@ -270,7 +319,7 @@ def load_happiness(
     data_dir: str | Path | None = None,
     fetch: bool = True,
 ) -> Dataset:
-    """Load the World Happiness Report 2017: 155 countries' happiness and what may explain it.
+    r"""Load the World Happiness Report 2017: 155 countries' happiness and what may explain it.
 
     Parameters
     ----------
@@ -298,6 +347,16 @@ def load_happiness(
         If the download fails or is not the expected table.
     ValueError
         If a column is missing, or the file is not such a table.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from hmlc import datasets
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "report.csv")
+    >>> _ = path.write_text("Country,Happiness.Score,Freedom\nNorway,7.537,0.635\n")
+    >>> report = datasets.load_happiness(["Freedom"], path=path)
+    >>> report.row_names, report.data, report.target
+    (('Norway',), array([[0.635]]), array([7.537]))
     """
     table = read_csv(find_or_fetch(HAPPINESS, data_dir, fetch=fetch) if path is None else path)
     return Dataset(
@@ -327,6 +386,12 @@ def load_well_being(data_dir: str | Path | None = None) -> Dataset:
     -------
     Dataset
         `data` float64 (155, 2) and points from 0 to 10 in `target`; or (1704, 2), and years.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> datasets.load_well_being().data.shape[1]
+    2
     """
     try:
         return load_happiness(data_dir=data_dir, fetch=False)
@@ -373,6 +438,13 @@ def load_mnist(
         If `n_rows` is not an integer.
     ValueError
         If `n_rows` is out of range, or a file is not what it should be.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> digits = datasets.load_mnist(500)
+    >>> digits.data.shape, digits.target[:5]
+    ((500, 784), array([5, 0, 4, 1, 9]))
     """
     return _load_images(MNIST, n_rows, data_dir, fetch)
 
@@ -410,6 +482,13 @@ def load_fashion_mnist(
         If `n_rows` is not an integer.
     ValueError
         If `n_rows` is out of range, or a file is not what it should be.
+
+    Examples
+    --------
+    >>> from hmlc import datasets
+    >>> garments = datasets.load_fashion_mnist(500)
+    >>> garments.target_labels[:2].tolist()
+    ['ankle boot', 'T-shirt/top']
     """
     return _load_images(FASHION_MNIST, n_rows, data_dir, fetch)
 

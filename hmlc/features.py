@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate, basis
 from hmlc._backend import kernels
-from hmlc._estimator import Estimator
+from hmlc._estimator import Transformer
 
 Array = NDArray[Any]
 
@@ -36,7 +36,8 @@ class Moments:
     @property
     def variance(self) -> NDArray[np.float64]:
         """The mean squared deviation (divided by n)."""
-        return self.m2 / self.count[0]
+        count: float = self.count[0]
+        return self.m2 / count
 
     @property
     def scale(self) -> NDArray[np.float64]:
@@ -76,11 +77,15 @@ def column_moments(X: Array, n_jobs: int | None = None) -> Moments:
     return moments
 
 
-class StandardScaler(Estimator):
+class StandardScaler(Transformer):
     """Brings columns to mean 0 and variance 1, by the statistics of the rows given to `fit`.
 
     Parameters
     ----------
+    with_mean : bool, default True
+        Whether `transform` takes the mean off.
+    with_std : bool, default True
+        Whether `transform` divides by the standard deviation.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all.
 
@@ -107,7 +112,11 @@ class StandardScaler(Estimator):
     variance_: NDArray[np.float64]
     scale_: NDArray[np.float64]
 
-    def __init__(self, *, n_jobs: int | None = None) -> None:
+    def __init__(
+        self, *, with_mean: bool = True, with_std: bool = True, n_jobs: int | None = None
+    ) -> None:
+        self.with_mean = with_mean
+        self.with_std = with_std
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -117,26 +126,55 @@ class StandardScaler(Estimator):
         ------
         ValueError, TypeError
             If X is not a finite real matrix with at least one row and one column.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> scaler = StandardScaler().fit([[1.0, 5.0], [3.0, 5.0]])
+        >>> scaler.mean_, scaler.scale_
+        (array([2., 5.]), array([1., 1.]))
         """
-        n_jobs = _validate.check_n_jobs(self.n_jobs)
-        matrix = _validate.as_matrix(X)
-        self._learn(matrix, n_jobs)
+        n_jobs = self._check_parameters()
+        self._learn(X, _validate.as_matrix(X), n_jobs)
         return self
 
-    def _learn(self, matrix: Array, n_jobs: int | None) -> None:
+    def _check_parameters(self) -> int | None:
+        _validate.check_bool(self.with_mean, "with_mean")
+        _validate.check_bool(self.with_std, "with_std")
+        return _validate.check_n_jobs(self.n_jobs)
+
+    def _units(self, dtype: np.dtype[Any]) -> tuple[Array, Array]:
+        """Return what `transform` takes off, and what it divides by."""
+        return (
+            self.mean_.astype(dtype) if self.with_mean else np.zeros_like(self.mean_, dtype),
+            self.scale_.astype(dtype) if self.with_std else np.ones_like(self.scale_, dtype),
+        )
+
+    def _learn(self, X: Any, matrix: Array, n_jobs: int | None) -> None:
         moments = column_moments(matrix, n_jobs)
         self.mean_ = moments.mean
         self.variance_ = moments.variance
         self.scale_ = moments.scale
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
 
-    def transform(self, X: Any) -> Array:
-        """Return (X - mean_) / scale_, of shape X's, float32 for float32 and else float64."""
-        return self._standardise(self._check_rows(X), _validate.check_n_jobs(self.n_jobs))
+    def transform(self, X: Any) -> Any:
+        """Return (X - mean_) / scale_, of shape X's, float32 for float32 and else float64.
+
+        A data frame where `set_output` asks for it.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit([[1.0], [3.0]]).transform([[2.0], [5.0]])
+        array([[0.],
+               [3.]])
+        """
+        matrix = self._check_rows(X)
+        return self._in_container(self._standardise(matrix, _validate.check_n_jobs(self.n_jobs)), X)
 
     def _standardise(self, matrix: Array, n_jobs: int | None) -> Array:
         dtype = _validate.compute_dtype(matrix)
-        mean, scale = self.mean_.astype(dtype), self.scale_.astype(dtype)
+        mean, scale = self._units(dtype)
         out = np.empty(matrix.shape, dtype)
         standardise = kernels().moments.standardise
         _passes.map_rows(
@@ -148,18 +186,35 @@ class StandardScaler(Estimator):
         )
         return out
 
-    def fit_transform(self, X: Any, y: Any = None) -> Array:
-        """Return `fit(X).transform(X)`."""
-        n_jobs = _validate.check_n_jobs(self.n_jobs)
-        matrix = _validate.as_matrix(X)
-        self._learn(matrix, n_jobs)
-        return self._standardise(matrix, n_jobs)
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Return `fit(X).transform(X)`.
 
-    def inverse_transform(self, X: Any) -> Array:
-        """Return X * scale_ + mean_: back to the columns' own units."""
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit_transform([[1.0, 5.0], [3.0, 5.0]])
+        array([[-1.,  0.],
+               [ 1.,  0.]])
+        """
+        n_jobs = self._check_parameters()
+        matrix = _validate.as_matrix(X)
+        self._learn(X, matrix, n_jobs)
+        return self._in_container(self._standardise(matrix, n_jobs), X)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Return X * scale_ + mean_: back to the columns' own units.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> StandardScaler().fit([[1.0], [3.0]]).inverse_transform([[0.0], [3.0]])
+        array([[2.],
+               [5.]])
+        """
         matrix = self._check_rows(X)
         dtype = _validate.compute_dtype(matrix)
-        return matrix.astype(dtype) * self.scale_.astype(dtype) + self.mean_.astype(dtype)
+        mean, scale = self._units(dtype)
+        return self._in_container(matrix.astype(dtype) * scale + mean, X)
 
 
 class FeatureMap:

@@ -42,6 +42,15 @@ class ThresholdSelection(NamedTuple):
         Every threshold that flags another set of rows, rising; of the scores' float type.
     precisions, recalls, f1s : float64 arrays of shape (n_distinct_scores,)
         Of each of them.
+
+    Examples
+    --------
+    >>> from hmlc import select_threshold
+    >>> found = select_threshold([1, 0, 1, 0], [-9.0, -7.0, -5.0, -1.0])
+    >>> found.threshold, found.f1, found.recall
+    (-3.0, 0.8, 1.0)
+    >>> found.thresholds
+    array([-8., -6., -3., -1.])
     """
 
     threshold: float
@@ -123,9 +132,9 @@ class GaussianAnomalyDetector(Estimator):
     covariance : {"diag", "full"}, default "diag"
         Independent columns with a variance each, or any covariance.
     contamination : float in (0, 0.5], optional
-        Share of the rows given to `fit` that the threshold flags. None sets a threshold that one
-        normal row in a thousand falls below, if the rows are Gaussian. Labels given to `fit`
-        decide instead of either.
+        Share of the rows given to `fit` that the threshold flags, at least one where their
+        densities differ; by default one in a thousand. None sets the threshold that one row in a
+        thousand of the Gaussian itself falls below. Labels given to `fit` decide instead.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all.
 
@@ -156,9 +165,9 @@ class GaussianAnomalyDetector(Estimator):
     float32 rows). Every variance is then raised by ten times that share of itself, or ten times
     more until that suffices, and a warning given.
 
-    Without labels and contamination, `threshold_` is where d squared standard deviations sum to
-    the 0.999 quantile of chi-squared, by Wilson and Hilferty (PNAS 17, 1931), which is up to 3 %
-    high.
+    Where contamination is None and there are no labels, `threshold_` is where d squared standard
+    deviations sum to the 0.999 quantile of chi-squared, by Wilson and Hilferty (PNAS 17, 1931),
+    which is up to 3 % high.
 
     Examples
     --------
@@ -173,11 +182,13 @@ class GaussianAnomalyDetector(Estimator):
     covariance_: Vector | None
     threshold_: float
 
+    _estimator_type = "outlier_detector"
+
     def __init__(
         self,
         *,
         covariance: str = "diag",
-        contamination: float | None = None,
+        contamination: float | None = 0.001,
         n_jobs: int | None = None,
     ) -> None:
         self.covariance = covariance
@@ -193,7 +204,8 @@ class GaussianAnomalyDetector(Estimator):
             Finite real numbers.
         y : array-like of shape (n_rows,), optional
             1 or True for an anomaly, else 0 or False. If it has anomalies, the threshold is the
-            one of the largest F1; see `select_threshold`.
+            one of the largest F1; see `select_threshold`. A y of other values is not used, as
+            scikit-learn's detectors ignore theirs.
 
         Raises
         ------
@@ -203,7 +215,15 @@ class GaussianAnomalyDetector(Estimator):
         Warns
         -----
         UserWarning
-            If the covariance is singular; see the notes.
+            If y holds other values than 0 and 1, or the covariance is singular; see the notes.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> X = [[1.0, 2.0], [1.2, 2.1], [0.9, 1.9], [1.1, 2.2], [5.0, -3.0]]
+        >>> detector = GaussianAnomalyDetector().fit(X, [0, 0, 0, 0, 1])
+        >>> detector.predict([[1.0, 2.0], [9.0, 9.0]])
+        array([ 1, -1])
         """
         is_full = _validate.check_choice(self.covariance, "covariance", ("diag", "full")) == "full"
         contamination = self.contamination
@@ -213,9 +233,7 @@ class GaussianAnomalyDetector(Estimator):
             )
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         matrix = _validate.check_matrix(X)
-        labels = None if y is None else _validate.check_flags(y, "y")
-        if labels is not None:
-            _validate.check_same_length(labels, len(matrix), "y")
+        labels = None if y is None else _anomaly_labels(y, len(matrix))
         gaussian = (_full_gaussian if is_full else _diagonal_gaussian)(matrix, n_jobs)
         threshold = _threshold(gaussian, matrix, labels, contamination, n_jobs)
         self.mean_ = gaussian.mean
@@ -223,36 +241,104 @@ class GaussianAnomalyDetector(Estimator):
         self.covariance_ = gaussian.covariance
         self._gaussian = gaussian
         self.threshold_ = threshold
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
         return self
+
+    @property
+    def offset_(self) -> float:
+        """`threshold_`, by scikit-learn's name.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[1.0], [2.0], [6.0]])
+        >>> detector.offset_ == detector.threshold_
+        True
+        """
+        self._check_fitted()
+        return self.threshold_
 
     def score_samples(self, X: Any) -> Array:
         """Return each row's log-density, float32 for float32 and else float64.
 
         It is -infinity where it is too low for a number.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[-1.0], [1.0]])
+        >>> detector.score_samples([[0.0], [2.0]]).round(4)
+        array([-0.9189, -2.9189])
         """
-        matrix = self._check_rows(X)
-        return _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        matrix = self._as_rows(X)
+        out = _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        _validate.check_finite_by(out, matrix, "X")
+        return out
 
     def density(self, X: Any) -> Array:
-        """Return each row's density; 0 where it underflows."""
+        """Return each row's density; 0 where it underflows.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[-1.0], [1.0]])
+        >>> detector.density([[0.0], [2.0]]).round(4)
+        array([0.3989, 0.054 ])
+        """
         scores = self.score_samples(X)
         out = np.empty_like(scores)
         kernels().elementwise.exponential(scores, out)
         return out
 
     def decision_function(self, X: Any) -> Array:
-        """Return each row's log-density less `threshold_`: negative for anomalies."""
+        """Return each row's log-density less `threshold_`: negative for anomalies.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector().fit([[-1.0], [1.0]])
+        >>> detector.decision_function([[0.0], [9.0]]) < 0
+        array([False,  True])
+        """
         scores = self.score_samples(X)
         return (scores.astype(np.float64) - self.threshold_).astype(scores.dtype)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """Return -1 for each anomaly and 1 for every other row."""
+        """Return -1 for each anomaly and 1 for every other row.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> GaussianAnomalyDetector().fit([[-1.0], [1.0]]).predict([[0.0], [9.0]])
+        array([ 1, -1])
+        """
         return np.where(self.decision_function(X) < 0, np.int64(-1), np.int64(1))
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
-        """Return ``fit(X, y).predict(X)``."""
+        """Return ``fit(X, y).predict(X)``.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> GaussianAnomalyDetector(contamination=0.25).fit_predict([[1.0], [1.2], [0.8], [7.0]])
+        array([ 1,  1,  1, -1])
+        """
         return self.fit(X, y).predict(X)
+
+
+def _anomaly_labels(y: Any, n_rows: int) -> NDArray[np.uint8] | None:
+    """Return y as flags, or None with a warning where it tells anything but 0 and 1."""
+    values = np.asarray(y)
+    _validate.check_same_length(values, n_rows, "y")
+    if np.isin(values, (0, 1)).all():
+        return _validate.check_flags(y, "y")
+    warnings.warn(
+        "y holds other values than 0 and 1 (1 is an anomaly), so it is not used; the threshold is "
+        "set by contamination",
+        UserWarning,
+        stacklevel=3,
+    )
+    return None
 
 
 class _Gaussian(NamedTuple):
@@ -377,7 +463,7 @@ def _threshold(
     if contamination is not None:
         scores = _log_density(gaussian, X, n_jobs)
         return float(np.quantile(scores, contamination, method="higher"))
-    d = X.shape[1]
+    d = int(X.shape[1])
     h = 2 / (9 * d)
     root = 1 - h + NORMAL_TAIL * math.sqrt(h)
     return gaussian.normaliser - 0.5 * d * (root * root * root)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._estimator import ConvergenceWarning, Transformer
 from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
 from hmlc._optimize import reporter
 from hmlc._seeding import plus_plus_seeds, random_seeds
@@ -20,7 +20,7 @@ RANDOM_RUNS = 10
 """What n_init="auto" means for random seeds, as in scikit-learn."""
 
 
-class KMeans(Estimator):
+class KMeans(Transformer):
     """Groups rows into clusters, each row to the nearest of k centres.
 
     Minimises the sum of squared distances of rows from their centres by Lloyd's iteration
@@ -83,6 +83,8 @@ class KMeans(Estimator):
     cost_history_: Double
     _shift: Double
 
+    _estimator_type = "clusterer"
+
     def __init__(
         self,
         *,
@@ -117,6 +119,14 @@ class KMeans(Estimator):
         -----
         ConvergenceWarning
             If max_iter ends the run kept, or fewer distinct clusters than n_clusters were found.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> X = [[0.0], [1.0], [10.0], [11.0]]
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [1.0]]).fit(X)
+        >>> model.cluster_centers_.ravel(), model.n_iter_
+        (array([ 0.5, 10.5]), 3)
         """
         n_clusters = _validate.check_integer(self.n_clusters, "n_clusters")
         max_iter = _validate.check_integer(self.max_iter, "max_iter")
@@ -149,7 +159,7 @@ class KMeans(Estimator):
         self.inertia_ = best.inertia
         self.cost_history_ = best.cost_history
         self.n_iter_ = len(best.cost_history)
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
         return self
 
     def _check_runs(self) -> int:
@@ -189,14 +199,32 @@ class KMeans(Estimator):
         return rows, self.cluster_centers_.astype(rows.dtype)
 
     def predict(self, X: Any) -> Labels:
-        """Return the index of each row's nearest centre, int32 of shape (n_samples,)."""
+        """Return the index of each row's nearest centre, int32 of shape (n_samples,).
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit([[0.0], [1.0], [10.0], [11.0]])
+        >>> model.predict([[2.0], [8.0]])
+        array([0, 1], dtype=int32)
+        """
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
         rows.assign(centres, labels)
         return labels
 
-    def transform(self, X: Any) -> Array:
-        """Return the distances of rows from all centres, of shape (n_samples, n_clusters)."""
+    def transform(self, X: Any) -> Any:
+        """Return the distances of rows from all centres, of shape (n_samples, n_clusters).
+
+        A data frame where `set_output` asks for it.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit([[0.0], [1.0], [10.0], [11.0]])
+        >>> model.transform([[2.0]])
+        array([[1.5, 8.5]])
+        """
         rows, centres = self._rows(X)
         out = np.empty((len(rows.matrix), len(centres)), rows.dtype)
         distances = kernels().k_means.distances
@@ -207,29 +235,54 @@ class KMeans(Estimator):
             n_jobs=rows.n_jobs,
             flops_per_row=3 * centres.size,
         )
-        return out
+        return self._in_container(out, X)
+
+    def _names_out(self, names: list[str]) -> list[str]:
+        return [f"kmeans{c}" for c in range(len(self.cluster_centers_))]
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return minus the sum of squared distances of rows from their nearest centres."""
+        """Return minus the sum of squared distances of rows from their nearest centres.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit([[0.0], [1.0], [10.0], [11.0]])
+        >>> model.score([[2.5], [10.5]])
+        -4.0
+        """
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
-        rows.assign(centres, labels)
-        return -rows.inertia(centres, labels)[0]
+        return -float(rows.settle(centres, labels).inertia[0])
 
     def fit_predict(self, X: Any, y: Any = None) -> Labels:
-        """Return `fit(X).labels_`."""
+        """Return `fit(X).labels_`.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> X = [[0.0], [1.0], [10.0], [11.0]]
+        >>> KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit_predict(X)
+        array([0, 0, 1, 1], dtype=int32)
+        """
         return self.fit(X).labels_
 
-    def fit_transform(self, X: Any, y: Any = None) -> Array:
-        """Return `fit(X).transform(X)`."""
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Return `fit(X).transform(X)`.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> X = [[0.0], [1.0], [10.0], [11.0]]
+        >>> KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit_transform(X)[0]
+        array([ 0.5, 10.5])
+        """
         return self.fit(X).transform(X)
 
 
 def _warn_of(run: Run, n_clusters: int, max_iter: int) -> None:
-    found = len(np.unique(run.labels))
-    if found < n_clusters:
+    if run.n_found < n_clusters:
         warnings.warn(
-            f"KMeans found {found} distinct clusters, fewer than n_clusters={n_clusters}: "
+            f"KMeans found {run.n_found} distinct clusters, fewer than n_clusters={n_clusters}: "
             "possibly there are duplicate rows in X.",
             ConvergenceWarning,
             stacklevel=3,

@@ -52,6 +52,12 @@ class _Problem:
             target_variance=math.fsum(S.diagonal()[d:]),
         )
 
+    @property
+    def cost_at_zero(self) -> float:
+        """J where nothing is learned: half the targets' mean squares."""
+        squares = self.target_location * self.target_location
+        return (self.target_variance + math.fsum(squares)) / 2
+
     def cost(self, A: Matrix, B: Matrix, theta: Matrix) -> tuple[float, Matrix]:
         """Return J and its gradient, for A and B perhaps in other units."""
         gradient = np.empty_like(B)
@@ -89,7 +95,8 @@ def _solve(problem: _Problem, dtype: np.dtype[Any]) -> _Solution:
     if theta is None:
         theta = _linalg.solve_semidefinite(A, B, 64 * eps + len(A) * eps64)
     cost, _ = problem.cost(A, B, theta)
-    return problem.solution(theta, np.zeros(len(B)), np.array([cost]))
+    costs = np.array([problem.cost_at_zero, cost])
+    return problem.solution(theta, np.zeros(len(B)), costs)
 
 
 def _safe_rate(A: Matrix) -> float:
@@ -181,10 +188,9 @@ class LinearRegression(Estimator):
     intercept_ : float, or float64 array of shape (n_targets,)
         The constant term; 0 without one.
     n_iter_ : int
-        Steps taken; 0 for the normal equation.
+        Steps taken; 1 for the normal equation.
     cost_history_ : float64 array of shape (n_iter_ + 1,)
-        J before the first step and after each (of the solution alone for the normal equation),
-        summed over targets.
+        J where nothing is learned, and after each step, summed over targets.
     n_features_in_ : int
         Number of columns of X.
 
@@ -208,6 +214,9 @@ class LinearRegression(Estimator):
     intercept_: Any
     n_iter_: int
     cost_history_: Matrix
+
+    _estimator_type = "regressor"
+    _has_many_targets = True
 
     def __init__(
         self,
@@ -267,6 +276,13 @@ class LinearRegression(Estimator):
         -----
         ConvergenceWarning
             If gradient descent reaches `max_iter` steps first.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> X, y = [[1.0], [2.0], [3.0]], [3.0, 5.0, 7.0]
+        >>> LinearRegression(fit_intercept=False).fit(X, y).coef_.round(4)
+        array([2.4286])
         """
         self._check_parameters()
         features = FeatureMap(
@@ -289,7 +305,7 @@ class LinearRegression(Estimator):
         self.cost_history_ = solution.costs
         self.n_iter_ = len(solution.costs) - 1
         self._features = features
-        self.n_features_in_ = matrix.shape[1]
+        self._keep_features(X, matrix)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -301,6 +317,13 @@ class LinearRegression(Estimator):
             Before `fit`.
         ValueError, TypeError
             If X is not a finite real matrix with `n_features_in_` columns.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> model = LinearRegression().fit([[1.0], [2.0], [3.0]], [3.0, 5.0, 7.0])
+        >>> model.predict([[10.0], [-1.0]]).round(6)
+        array([21., -1.])
         """
         matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
@@ -323,6 +346,13 @@ class LinearRegression(Estimator):
         """Return R^2 = 1 - (sum of squared residuals) / (sum of squares about the mean).
 
         It is averaged over targets; of a constant target 1 where predicted exactly, else 0.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> model = LinearRegression().fit([[1.0], [2.0], [3.0]], [3.0, 5.0, 7.0])
+        >>> round(model.score([[1.0], [2.0]], [3.0, 6.0]), 4)
+        0.7778
         """
         prediction = self.predict(X)
         target = _validate.check_target(y, len(prediction))

@@ -87,7 +87,6 @@ class _Perceptron(Estimator):
         self._keep(network, parameters, Y.dtype)
         self.cost_history_ = minimum.cost_history
         self.n_iter_ = minimum.n_iter
-        self.n_features_in_ = X.shape[1]
 
     def _minimise(
         self, problem: _network.Problem, start: Vector, rng: "np.random.Generator"
@@ -236,6 +235,8 @@ class MLPClassifier(_Perceptron):
     classes_: Array
     loss: str
 
+    _estimator_type = "classifier"
+
     def __init__(
         self,
         *,
@@ -282,33 +283,69 @@ class MLPClassifier(_Perceptron):
         -----
         ConvergenceWarning
             If max_iter is reached before the cost has settled.
+
+        Examples
+        --------
+        >>> from hmlc import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "b", "b", "a"]
+        >>> model = MLPClassifier(hidden_layer_sizes=(8,), solver="lbfgs", l2=0.01, random_state=0)
+        >>> model.fit(X, y)
+        MLPClassifier(hidden_layer_sizes=(8,), solver='lbfgs', l2=0.01, random_state=0)
+        >>> [weights.shape for weights in model.coefs_]
+        [(1, 8), (8, 2)]
         """
         self._check_parameters()
         loss = _validate.check_choice(self.loss, "loss", _network.LOSSES[1:])
         matrix = _validate.as_matrix(X)
-        classes, labels = _validate.check_labels(y, len(matrix))
-        if len(classes) < 2:
-            raise ValueError(
-                f"y needs samples of at least 2 classes; it has one class: {classes[0]!r}"
-            )
+        classes, labels = _validate.check_classes(y, len(matrix))
         targets = np.zeros((len(labels), len(classes)), _validate.compute_dtype(matrix))
         targets[np.arange(len(labels)), labels] = 1
         self._fit(matrix, targets, loss)
         self.classes_ = classes
+        self._keep_features(X, matrix)
         return self
 
     def predict_proba(self, X: Any) -> Array:
-        """Return the probability of every class for every row, (n, n_classes)."""
+        """Return the probability of every class for every row, (n, n_classes).
+
+        Examples
+        --------
+        >>> from hmlc import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "b", "b", "a"]
+        >>> model = MLPClassifier(hidden_layer_sizes=(8,), solver="lbfgs", l2=0.01, random_state=0)
+        >>> model.fit(X, y).predict_proba([[0.0], [1.5]]).round(1)
+        array([[1., 0.],
+               [0., 1.]])
+        """
         self._check_fitted()
         return self._outputs(X)
 
     def predict(self, X: Any) -> Array:
-        """Return the most probable label for every row, (n,)."""
+        """Return the most probable label for every row, (n,).
+
+        Examples
+        --------
+        >>> from hmlc import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "b", "b", "a"]
+        >>> model = MLPClassifier(hidden_layer_sizes=(8,), solver="lbfgs", l2=0.01, random_state=0)
+        >>> model.fit(X, y).predict([[0.0], [1.5]]).tolist()
+        ['a', 'b']
+        """
         probabilities = self.predict_proba(X)
-        return self.classes_[np.argmax(probabilities, axis=1)]
+        labels: Array = self.classes_[np.argmax(probabilities, axis=1)]
+        return labels
 
     def score(self, X: Any, y: Any) -> float:
-        """Return the share of rows whose label is predicted."""
+        """Return the share of rows whose label is predicted.
+
+        Examples
+        --------
+        >>> from hmlc import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["a", "b", "b", "a"]
+        >>> model = MLPClassifier(hidden_layer_sizes=(8,), solver="lbfgs", l2=0.01, random_state=0)
+        >>> model.fit(X, y).score(X, ["a", "b", "b", "b"])
+        0.75
+        """
         predicted = self.predict(X)
         labels = np.asarray(y)
         _validate.check_same_length(labels, len(predicted), "y")
@@ -389,6 +426,9 @@ class MLPRegressor(_Perceptron):
     True
     """
 
+    _estimator_type = "regressor"
+    _has_many_targets = True
+
     def __init__(
         self,
         *,
@@ -433,6 +473,14 @@ class MLPRegressor(_Perceptron):
         -----
         ConvergenceWarning
             If max_iter is reached before the cost has settled.
+
+        Examples
+        --------
+        >>> from hmlc import MLPRegressor
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 1.0, 0.0]
+        >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0)
+        >>> [weights.shape for weights in model.fit(X, y).coefs_]
+        [(1, 8), (8, 1)]
         """
         self._check_parameters()
         matrix = _validate.as_matrix(X)
@@ -444,10 +492,20 @@ class MLPRegressor(_Perceptron):
         standardised = ((columns - units[0]) * units[1]).astype(_validate.compute_dtype(matrix))
         self._fit(matrix, standardised, "squared", units)
         self._is_vector = target.ndim == 1
+        self._keep_features(X, matrix)
         return self
 
     def predict(self, X: Any) -> Array:
-        """Return the targets of every row, (n,) or (n, n_targets) as y was at `fit`."""
+        """Return the targets of every row, (n,) or (n, n_targets) as y was at `fit`.
+
+        Examples
+        --------
+        >>> from hmlc import MLPRegressor
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 1.0, 0.0]
+        >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0)
+        >>> model.fit(X, y).predict([[1.0], [3.0]]).round(1) + 0.0
+        array([1., 0.])
+        """
         outputs = self._outputs(X)
         return outputs[:, 0] if self._is_vector else outputs
 
@@ -455,6 +513,14 @@ class MLPRegressor(_Perceptron):
         """Return R^2, the mean over targets of 1 - (squared errors) / (squared deviations).
 
         A target that does not vary counts 1 where it is predicted exactly, else 0.
+
+        Examples
+        --------
+        >>> from hmlc import MLPRegressor
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 1.0, 0.0]
+        >>> model = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0)
+        >>> model.fit(X, y).score(X, y) > 0.99
+        True
         """
         predicted = self._outputs(X).astype(np.float64)
         target = _validate.check_target(y, len(predicted)).reshape(len(predicted), -1)

@@ -11,23 +11,25 @@ from typing import Any
 
 import numpy as np
 
+from hmlc._cluster_plots import clusters, elbow, silhouette
 from hmlc._image_plots import image_grid, weight_images
 from hmlc._plot_style import (
     BLUE,
-    FAINT,
     GREEN,
     INK,
-    MARKERS,
     ORANGE,
     PALETTE,
     RED,
-    SKY,
     Array,
     Axes,
+    columns_of,
     dress,
-    entitle,
     new_axes,
+    plane_around,
+    scatter,
+    span,
 )
+from hmlc._regression_plots import regression_line, regression_surface
 from hmlc._speed_chart import speed_chart
 
 __all__ = [
@@ -35,48 +37,18 @@ __all__ = [
     "cost_history",
     "decision_regions",
     "density_contours",
+    "elbow",
     "image_grid",
     "image_report",
     "regression_line",
     "regression_surface",
     "save",
     "scatter_classes",
+    "silhouette",
     "speed_chart",
     "threshold_curve",
     "weight_images",
 ]
-
-GRID_POINTS = 300
-"""Points along each side of a plane on which a model is evaluated."""
-
-
-def _columns(X: Any, count: int) -> Array:
-    matrix = np.asarray(X)
-    if matrix.ndim != 2 or matrix.shape[1] != count:
-        raise ValueError(f"X must have {count} column(s) to be drawn; got shape {matrix.shape}")
-    return matrix
-
-
-def _span(values: Array, margin: float = 0.08) -> tuple[float, float]:
-    """Return the least and largest value with a margin, which a constant has too."""
-    low, high = float(values.min()), float(values.max())
-    pad = (high - low) * margin or 1.0
-    return low - pad, high + pad
-
-
-def _plane(X: Array, points: int = GRID_POINTS) -> tuple[Array, Array, Array]:
-    """Return the two axes of a grid around two columns, and the grid's points as rows."""
-    x, y = (np.linspace(*_span(column), points) for column in X.T)
-    return x, y, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-
-
-def _scatter(ax: Axes, points: Array, index: int, label: str | None) -> None:
-    """Draw the points (n, 2) of one class: each class has its colour and its marker."""
-    ax.scatter(
-        points[:, 0], points[:, 1], s=26, color=PALETTE[index % len(PALETTE)],
-        marker=MARKERS[index % len(MARKERS)], edgecolors="white", linewidths=0.6, label=label,
-        zorder=3,
-    )  # fmt: skip
 
 
 def _covers_decades(values: Array, decades: float = 2) -> bool:
@@ -87,6 +59,14 @@ def cost_history(model: Any, ax: Axes = None) -> Axes:
     """Draw the cost before the first iteration and after each, of a model with `cost_history_`.
 
     Costs that cover more than two powers of ten have a logarithmic axis.
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> iris = datasets.load_iris()
+    >>> ax = plots.cost_history(LogisticRegression().fit(iris.data, iris.target))
+    >>> ax.get_ylabel()
+    'cost'
     """
     costs = np.asarray(model.cost_history_)
     costs = costs.reshape(len(costs), -1)
@@ -104,79 +84,6 @@ def cost_history(model: Any, ax: Axes = None) -> Axes:
     return dress(ax, "Cost while fitting", "iteration", "cost", legend=legend)
 
 
-def regression_line(
-    model: Any, X: Any, y: Any, *, feature_name: str = "x", target_name: str = "y", ax: Axes = None
-) -> Axes:
-    """Draw a target over one feature, and the model's prediction as a line.
-
-    Parameters
-    ----------
-    model : fitted regressor
-    X : array of shape (n_samples, 1)
-    y : array of shape (n_samples,)
-    feature_name, target_name : str
-        Words at the axes.
-    ax : matplotlib Axes, optional
-    """
-    matrix = _columns(X, 1)
-    ax = new_axes(ax)
-    _scatter(ax, np.column_stack([matrix, np.asarray(y).reshape(-1)]), 0, "data")
-    x = np.linspace(matrix.min(), matrix.max(), 500)
-    line = np.asarray(model.predict(x.reshape(-1, 1))).reshape(-1)
-    ax.plot(x, line, color=RED, linewidth=2.2, label="fit", zorder=4)
-    return dress(ax, "Data and fit", feature_name, target_name)
-
-
-def regression_surface(
-    model: Any,
-    X: Any,
-    y: Any,
-    *,
-    feature_names: Sequence[str] = ("x0", "x1"),
-    target_name: str = "y",
-    ax: Axes = None,
-) -> Axes:
-    """Draw a target over two features in three dimensions, and the model's surface.
-
-    Points above the surface and below it have different colours, and a stalk to the surface.
-
-    Parameters
-    ----------
-    model : fitted regressor
-    X : array of shape (n_samples, 2)
-    y : array of shape (n_samples,)
-    feature_names, target_name : str
-        Words at the axes.
-    ax : matplotlib Axes3D, optional
-    """
-    matrix, target = _columns(X, 2), np.asarray(y).reshape(-1)
-    ax = new_axes(ax, width=6.4, height=5.0, projection="3d")
-    x0, x1, plane = _plane(matrix, 25)
-    surface = np.asarray(model.predict(plane)).reshape(len(x1), len(x0))
-    ax.plot_surface(*np.meshgrid(x0, x1), surface, color=SKY, alpha=0.35, linewidth=0)
-    fitted = np.asarray(model.predict(matrix)).reshape(-1)
-    above = target >= fitted
-    for index, (side, word) in enumerate(((above, "above the fit"), (~above, "below the fit"))):
-        points = np.column_stack([matrix[side], target[side]])
-        color = (BLUE, RED)[index]
-        size = 16 if len(matrix) < 300 else 5
-        ax.scatter(*points.T, s=size, color=color, depthshade=False, label=word)
-        feet = np.column_stack([matrix[side], fitted[side]])
-        stalks = np.stack([points, feet, np.full_like(feet, np.nan)], axis=1).reshape(-1, 3)
-        ax.plot(*stalks.T, color=color, linewidth=0.6, alpha=0.6)
-    ax.set_xlabel(feature_names[0], color=INK)
-    ax.set_ylabel(feature_names[1], color=INK)
-    ax.set_zlabel(target_name, color=INK)
-    ax.tick_params(colors=INK, labelsize=8)
-    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
-        axis.set_pane_color("white")
-    ax.view_init(elev=22, azim=-60)
-    ax.set_box_aspect(None, zoom=0.95)
-    ax.legend(loc="upper left", fontsize=9, edgecolor=FAINT)
-    entitle(ax, "Data and fit")
-    return ax
-
-
 def scatter_classes(
     X: Any, y: Any, *, feature_names: Sequence[str] = ("x0", "x1"), ax: Axes = None
 ) -> Axes:
@@ -190,11 +97,19 @@ def scatter_classes(
     feature_names : two str
         Words at the axes.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import datasets, plots
+    >>> iris = datasets.load_iris()
+    >>> ax = plots.scatter_classes(iris.data[:, 2:], iris.target_labels)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['setosa', 'versicolor', 'virginica']
     """
-    matrix, labels = _columns(X, 2), np.asarray(y)
+    matrix, labels = columns_of(X, 2), np.asarray(y)
     ax = new_axes(ax)
     for index, label in enumerate(np.unique(labels)):
-        _scatter(ax, matrix[labels == label], index, str(label))
+        scatter(ax, matrix[labels == label], index, str(label))
     return dress(ax, "Classes", *feature_names)
 
 
@@ -220,57 +135,32 @@ def decision_regions(
     target_names : sequence of str, optional
         A word for each of `classes_`.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> chips = datasets.load_microchips()
+    >>> model = LogisticRegression(polynomial_degree=6).fit(chips.data, chips.target)
+    >>> ax = plots.decision_regions(
+    ...     model, chips.data, chips.target, target_names=chips.target_names
+    ... )
+    >>> ax.get_title(loc="left")
+    'Decision regions'
     """
-    matrix, labels, classes = _columns(X, 2), np.asarray(y), np.asarray(model.classes_)
+    matrix, labels, classes = columns_of(X, 2), np.asarray(y), np.asarray(model.classes_)
     names = [str(label) for label in classes] if target_names is None else target_names
     ax = new_axes(ax)
-    x0, x1, plane = _plane(matrix)
+    x0, x1, plane = plane_around(matrix)
     codes = np.searchsorted(classes, model.predict(plane)).reshape(len(x1), len(x0))
     colors = [PALETTE[index % len(PALETTE)] for index in range(len(classes))]
     levels = np.arange(len(classes) + 1) - 0.5
     ax.contourf(x0, x1, codes, levels=levels, colors=colors, alpha=0.18)
     for index in range(len(classes)):
         ax.contour(x0, x1, codes == index, levels=[0.5], colors=[INK], linewidths=0.8)
-        _scatter(ax, matrix[labels == classes[index]], index, str(names[index]))
+        scatter(ax, matrix[labels == classes[index]], index, str(names[index]))
     dress(ax, "Decision regions", *feature_names)
     ax.grid(visible=False)
     return ax
-
-
-def clusters(
-    model: Any,
-    X: Any,
-    columns: tuple[int, int] = (0, 1),
-    *,
-    feature_names: Sequence[str] | None = None,
-    ax: Axes = None,
-) -> Axes:
-    """Draw two columns of the rows that a clustering was fitted on, and its centres.
-
-    Parameters
-    ----------
-    model : fitted clustering with `labels_` and `cluster_centers_`
-    X : array of shape (n_samples, n_features)
-        The rows given to `fit`.
-    columns : two int
-        Which columns to draw.
-    feature_names : sequence of str, optional
-        A word for each column of X.
-    ax : matplotlib Axes, optional
-    """
-    points, centers = (np.asarray(a)[:, list(columns)] for a in (X, model.cluster_centers_))
-    names = [f"x{j}" for j in columns]
-    if feature_names is not None:
-        names = [str(feature_names[j]) for j in columns]
-    ax = new_axes(ax)
-    for index in range(len(centers)):
-        mine = np.asarray(model.labels_) == index
-        _scatter(ax, points[mine], index, f"cluster {index}")
-    ax.scatter(
-        *centers.T, s=190, marker="X", color=INK, edgecolors="white", linewidths=1.4,
-        label="centres", zorder=5,
-    )  # fmt: skip
-    return dress(ax, f"{len(centers)} clusters", *names)
 
 
 def density_contours(
@@ -293,10 +183,19 @@ def density_contours(
     feature_names : two str
         Words at the axes.
     ax : matplotlib Axes, optional
+
+    Examples
+    --------
+    >>> from hmlc import GaussianAnomalyDetector, datasets, plots
+    >>> servers = datasets.load_server()
+    >>> detector = GaussianAnomalyDetector(covariance="full").fit(servers.data, servers.target)
+    >>> ax = plots.density_contours(detector, servers.data)
+    >>> ax.get_title(loc="left")
+    '6 of 307 rows flagged'
     """
-    matrix = _columns(X, 2)
+    matrix = columns_of(X, 2)
     ax = new_axes(ax)
-    x0, x1, plane = _plane(matrix)
+    x0, x1, plane = plane_around(matrix)
     scores = np.asarray(detector.score_samples(plane)).reshape(len(x1), len(x0))
     own = np.asarray(detector.score_samples(matrix))
     bands = scores.max() - 0.5 * np.arange(5, -1, -1.0) ** 2
@@ -306,7 +205,7 @@ def density_contours(
         x0, x1, scores, levels=[detector.threshold_], colors=[RED], linestyles="dashed",
         linewidths=1.6,
     )  # fmt: skip
-    _scatter(ax, matrix, 0, "rows")
+    scatter(ax, matrix, 0, "rows")
     flagged = own < detector.threshold_
     ax.scatter(
         *matrix[flagged].T, s=150, facecolors="none", edgecolors=RED, linewidths=1.6,
@@ -330,6 +229,16 @@ def threshold_curve(selection: Any, ax: Axes = None) -> Axes:
     -----
     Where scores reach far down, the thresholds at which neither precision nor recall moves much
     would fill the picture: the axis covers those from which F1 is at least a tenth of its best.
+
+    Examples
+    --------
+    >>> from hmlc import GaussianAnomalyDetector, datasets, plots, select_threshold
+    >>> servers = datasets.load_server()
+    >>> detector = GaussianAnomalyDetector(covariance="full").fit(servers.data)
+    >>> selection = select_threshold(servers.target, detector.score_samples(servers.data))
+    >>> ax = plots.threshold_curve(selection)
+    >>> ax.get_xlabel()
+    'threshold'
     """
     thresholds, f1s = np.asarray(selection.thresholds), np.asarray(selection.f1s)
     ax = new_axes(ax)
@@ -352,7 +261,7 @@ def threshold_curve(selection: Any, ax: Axes = None) -> Axes:
     if _covers_decades(thresholds):
         ax.set_xscale("log")
     else:
-        ax.set_xlim(*_span(thresholds[f1s >= best / 10]))
+        ax.set_xlim(*span(thresholds[f1s >= best / 10]))
     ax.set_ylim(-0.03, 1.05)
     return dress(ax, "Choice of the threshold", "threshold", "share")
 
@@ -371,6 +280,16 @@ def image_report(model: Any, weights: Any, X: Any, y: Any, shape: tuple[int, int
         Their labels.
     shape : two int
         Rows and columns of an image.
+
+    Examples
+    --------
+    >>> from hmlc import LogisticRegression, datasets, plots
+    >>> digits = datasets.load_mnist(1000)
+    >>> X, y = digits.data / 255, digits.target
+    >>> model = LogisticRegression(normalize=False).fit(X[:900], y[:900])
+    >>> figure = plots.image_report(model, model.coef_, X[900:], y[900:], (28, 28))
+    >>> len(figure.axes)
+    3
     """
     figure = importlib.import_module("matplotlib.figure").Figure((13, 7), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.15))
@@ -382,6 +301,17 @@ def image_report(model: Any, weights: Any, X: Any, y: Any, shape: tuple[int, int
 
 
 def save(ax: Axes, path: str | PathLike[str]) -> None:
-    """Write the figure of an Axes to a file, in the format of its ending, and close it."""
+    """Write the figure of an Axes to a file, in the format of its ending, and close it.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from hmlc import datasets, plots
+    >>> iris = datasets.load_iris()
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "iris.png")
+    >>> plots.save(plots.scatter_classes(iris.data[:, 2:], iris.target_labels), path)
+    >>> path.read_bytes()[1:4]
+    b'PNG'
+    """
     ax.figure.savefig(path)
     importlib.import_module("matplotlib.pyplot").close(ax.figure)

@@ -32,7 +32,8 @@ def test_kernels_named_exist(page):
         and not hasattr(importlib.import_module(f"hmlc._core.numpy_twin.{family}"), kernel)
     ]
     # A family's header and twins are written family.h and family.py.
-    assert [name for name in missing if not name.endswith((".c", ".h", ".py", ".pyx"))] == []
+    files = (".c", ".h", ".py", ".pyi", ".pyx")
+    assert [name for name in missing if not name.endswith(files)] == []
 
 
 @by_name([page for page in PAGES if "```python\n" in page.read_text(encoding="utf-8")])

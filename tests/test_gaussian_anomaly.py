@@ -126,7 +126,7 @@ def test_a_constant_column_read_as_float32_is_the_same(covariance, rng):
 def test_a_singular_covariance(make, dtype, rng, backend):
     X = make(rng.normal(5, 2, (60, 3))).astype(dtype)
     with pytest.warns(UserWarning, match="covariance is singular"):
-        detector = GaussianAnomalyDetector(covariance="full").fit(X)
+        detector = GaussianAnomalyDetector(covariance="full", contamination=None).fit(X)
     scores = detector.score_samples(X)
     assert np.all(np.isfinite(scores))
     assert np.linalg.eigvalsh(detector.covariance_)[0] > 0
@@ -160,7 +160,7 @@ def test_contamination_is_the_share_flagged(contamination, covariance, dtype, rn
 
 @pytest.mark.parametrize("d", [1, 2, 10, 300])
 def test_the_threshold_without_labels_is_the_chi_squared_tail(d, rng):
-    detector = GaussianAnomalyDetector().fit(rng.normal(size=(2000, d)))
+    detector = GaussianAnomalyDetector(contamination=None).fit(rng.normal(size=(2000, d)))
     at_mean = detector.score_samples(detector.mean_[None])[0]
     squares = 2 * (at_mean - detector.threshold_)
     exact = chi2.isf(0.001, d)
@@ -241,7 +241,6 @@ def test_scikit_learns_contract():
         ({}, [1.0], None, ValueError, "Expected 2D"),
         ({}, np.empty((0, 2)), None, ValueError, "0 sample"),
         ({}, [[1.0], [2.0]], [1], ValueError, "inconsistent numbers of samples"),
-        ({}, [[1.0], [2.0]], [1, 2], ValueError, "y must hold 0 or 1"),
         ({}, [[1e200], [-1e200]], None, ValueError, "Column 0 of X is too large"),
     ],
 )

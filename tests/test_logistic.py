@@ -13,7 +13,7 @@ from hmlc._backend import kernels
 def problem(n, d, k, dtype, seed, spread=1.0):
     rng = np.random.default_rng(seed)
     X = rng.normal(3, 2, (n, d)).astype(dtype)
-    codes = rng.integers(0, max(k, 2), n, dtype=np.intp)
+    codes = rng.integers(0, max(k, 2), n, dtype=np.int32)
     W = (spread * rng.normal(size=(k, d + 1)) / np.sqrt(d + 1)).astype(dtype)
     units = np.stack([rng.normal(3, 0.1, d), rng.uniform(0.4, 0.6, d)]).astype(dtype)
     return X, codes, W, units
@@ -83,7 +83,7 @@ def test_hessian_is_the_slope_of_the_gradient(k, backend):
 @pytest.mark.parametrize("z", [0.0, 0.5, -3.0, 30.0, -30.0, 80.0, -80.0, 1e4, -1e4, 1e30])
 @pytest.mark.parametrize("code", [0, 1])
 def test_loss_of_one_row_at_any_score(z, code, dtype, backend):
-    X, codes = np.array([[z]], dtype), np.array([code])
+    X, codes = np.array([[z]], dtype), np.array([code], np.int32)
     units = np.array([[0], [1]], dtype)
     value = float(X[0, 0])
     with mpmath.workdps(60):
@@ -191,12 +191,13 @@ rng, digest, logistic = np.random.default_rng(5), hashlib.sha256(), kernels().lo
 for dtype in (np.float32, np.float64):
     for n, d, k in ((300, 1, 1), (700, 20, 1), (515, 130, 1), (300, 33, 3), (131, 200, 17)):
         X = rng.normal(3, 2, (n, d)).astype(dtype)
-        codes = rng.integers(0, max(k, 2), n, dtype=np.intp)
+        codes = rng.integers(0, max(k, 2), n, dtype=np.int32)
         W = rng.normal(size=(k, d + 1)).astype(dtype)
         units = np.stack([np.full(d, 3), np.full(d, 0.5)]).astype(dtype)
         loss, gradient, hessian = np.zeros(k), np.zeros(W.shape), np.zeros((k, d + 1, d + 1))
         out = np.empty((n, k), dtype)
         classes = np.arange(k, dtype=np.intp)
+        logistic.sigmoid_loss(X, codes, classes, W, units, loss, gradient)
         logistic.sigmoid_loss_hessian(X, codes, classes, W, units, loss, gradient, hessian)
         if k > 1:
             logistic.softmax_loss(X, codes, W, units, loss[:1], gradient)

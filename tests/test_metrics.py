@@ -1,5 +1,7 @@
 """Metrics against scikit-learn's, and the split's promises."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -12,6 +14,8 @@ from hmlc.metrics import (
     f1,
     mean_squared_error,
     r2,
+    silhouette_samples,
+    silhouette_score,
     train_test_split,
 )
 
@@ -116,3 +120,57 @@ def test_split_shuffles_and_takes_counts():
 def test_bad_split(arrays, size, error, message):
     with pytest.raises(error, match=message):
         train_test_split(*arrays, test_size=size)
+
+
+@given(st.integers(0, 999), st.integers(3, 40), st.integers(1, 4), st.booleans())
+def test_silhouettes_equal_scikit_learn(seed, n, d, is_single):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, d)) + 1000
+    labels = rng.integers(0, rng.integers(2, n), n)
+    labels[:2] = 0, 1
+    if len(np.unique(labels)) == n:
+        labels[2] = 0
+    if is_single:
+        X = X.astype(np.float32)
+    samples = silhouette_samples(X, labels)
+    expected = sklearn.metrics.silhouette_samples(X.astype(np.float64), labels)
+    # scikit-learn subtracts squares: near 1000 that leaves 1e6 eps of the squared distances, 1e-9.
+    tolerance = 1e-5 if is_single else 1e-6
+    np.testing.assert_allclose(samples, expected, atol=tolerance)
+    assert silhouette_score(X, labels) == pytest.approx(samples.mean(), abs=1e-15)
+
+
+def test_silhouettes_by_hand(backend):
+    X, labels = [[0.0], [1.0], [4.0], [9.0], [50.0]], ["a", "a", "b", "b", "c"]
+    expected = [(6.5 - 1) / 6.5, (5.5 - 1) / 5.5, (3.5 - 5) / 5, (8.5 - 5) / 8.5, 0]
+    np.testing.assert_allclose(silhouette_samples(X, labels), expected, rtol=1e-15)
+    same = [[1.0], [1.0], [1.0], [1.0]]
+    np.testing.assert_array_equal(silhouette_samples(same, [0, 0, 1, 1]), [0, 0, 0, 0])
+
+
+def test_silhouettes_hold_no_matrix_of_all_distances(rng):
+    """5,000 rows have 200 MB of distances; the tiles of two threads are 8 MiB."""
+    X, labels = rng.normal(size=(5000, 3)), rng.integers(0, 4, 5000)
+    tracemalloc.start()
+    several = silhouette_samples(X, labels, n_jobs=2)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20e6
+    assert several.tobytes() == silhouette_samples(np.asfortranarray(X), labels, n_jobs=1).tobytes()
+    expected = sklearn.metrics.silhouette_samples(X, labels)
+    np.testing.assert_allclose(several, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("X", "labels", "error", "message"),
+    [
+        ([[1.0], [2.0], [3.0]], [0, 0, 0], ValueError, "at least 2 clusters.*got 1 clusters of 3"),
+        ([[1.0], [2.0], [3.0]], [0, 1, 2], ValueError, "got 3 clusters of 3 rows"),
+        ([[1.0], [2.0], [3.0]], [0, 1], ValueError, "inconsistent"),
+        ([[1.0], [np.nan], [3.0]], [0, 1, 1], ValueError, "NaN"),
+        ([1.0, 2.0, 3.0], [0, 1, 1], ValueError, "2D"),
+    ],
+)
+def test_bad_silhouettes(X, labels, error, message):
+    with pytest.raises(error, match=message):
+        silhouette_samples(X, labels)

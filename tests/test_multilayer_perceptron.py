@@ -300,7 +300,7 @@ def test_bad_parameters(params, message):
         (XOR, [1, 1, 1, 1], "one class"),
         (XOR, [0, 1, 1], "inconsistent numbers of samples"),
         (XOR, [0.5, 1, 1, 0], "continuous"),
-        (XOR, None, "cannot be None"),
+        (XOR, None, "requires y to be passed"),
         (XOR * np.nan, [0, 1, 1, 0], "NaN"),
         (XOR[0], [0, 1], "Expected 2D array"),
         (XOR[:0], [], "minimum of 1"),

@@ -65,6 +65,7 @@ def test_wheel_is_small_and_holds_no_sources(distributions):
         installed = sum(info.file_size for info in archive.infolist())
     assert installed < 4 << 20
     assert "hmlc/py.typed" in names
+    assert "hmlc/_core/moments.pyi" in names
     assert "hmlc/data/iris.csv" in names
     assert "hmlc/examples/k_means_iris.py" in names
     assert not [name for name in names if name.endswith((".c", ".h", ".pyx", ".pxd", ".gz"))]

@@ -175,9 +175,16 @@ def test_a_forked_child_makes_a_pool_of_its_own():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
-def test_ctrl_c_never_parts_a_team():
-    """However the interruption falls, the team's threads meet, and the pool serves on."""
-    code = """
+@pytest.mark.parametrize(
+    "work",
+    [
+        "_passes.run_together(lambda *_: meeting.wait(5), 3)",
+        "_passes.run_tasks(lambda index: time.sleep(0), 9, 3)",
+    ],
+)
+def test_ctrl_c_never_loses_a_thread(work):
+    """However the interruption falls, the threads meet, and the pool serves on."""
+    code = f"""
         import signal, threading, time
         from hmlc import _passes
 
@@ -195,7 +202,7 @@ def test_ctrl_c_never_parts_a_team():
         while time.monotonic() < end:
             try:
                 is_armed = True
-                _passes.run_together(lambda *_: meeting.wait(5), 3)
+                {work}
                 is_armed = False
             except KeyboardInterrupt:
                 pass

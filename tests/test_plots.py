@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from hmlc import plots
+from hmlc.metrics import silhouette_samples
 
 CURVE = SimpleNamespace(
     thresholds=np.array([-30.0, -8.0, -5.0, -1.0]),
@@ -65,6 +66,12 @@ PLOTS = {
     ),
     "decision_regions": regions,
     "clusters": clusters,
+    "silhouette": lambda ax, rng: plots.silhouette(
+        rng.normal(size=(40, 2)), np.arange(40) % 3, ax=ax
+    ),
+    "elbow": lambda ax, rng: plots.elbow(
+        KMeans(3, n_init=1, random_state=0), rng.normal(size=(40, 2)), range(2, 6), ax=ax
+    ),
     "density_contours": lambda ax, rng: plots.density_contours(
         Bell(), rng.normal(size=(200, 2)), ax=ax
     ),
@@ -194,6 +201,32 @@ def test_clusters_draw_the_columns_chosen(rng):
     assert sum(len(c.get_offsets()) for c in ax.collections[:-1]) == 50
 
 
+def test_silhouette_bars_are_the_silhouettes_sorted(rng):
+    X = np.concatenate([rng.normal(size=(30, 2)), rng.normal(size=(20, 2)) + 4])
+    labels = np.array(["far", "near"])[(np.arange(50) < 31).astype(int)]
+    samples = silhouette_samples(X, labels)
+    ax = plots.silhouette(X, labels)
+    for cluster, bars in zip(("far", "near"), ax.collections, strict=True):
+        vertices = bars.get_paths()[0].vertices
+        ends = sorted({x for x, _ in vertices} - {0.0})
+        np.testing.assert_allclose(ends, np.sort(samples[labels == cluster]))
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == ["far: 19", "near: 31"]
+    assert ax.get_title(loc="left") == f"Mean silhouette {samples.mean():.3f}"
+    assert ax.get_xlim()[0] < samples.min()
+
+
+def test_elbow_fits_copies_and_marks_the_models_own_number(rng):
+    X = rng.normal(size=(60, 2))
+    model = KMeans(4, n_init=1, random_state=0)
+    ax = plots.elbow(model, X, [2, 4, 5])
+    expected = [KMeans(k, n_init=1, random_state=0).fit(X).inertia_ for k in (2, 4, 5)]
+    np.testing.assert_allclose(ax.lines[0].get_xydata(), np.column_stack([[2, 4, 5], expected]))
+    np.testing.assert_allclose(ax.lines[1].get_xydata(), [[4, expected[1]]])
+    assert words(ax) == [f"4 clusters: {expected[1]:.4g}"]
+    assert not hasattr(model, "inertia_")
+    assert plots.elbow(model, X, [2, 3]).get_legend() is None
+
+
 def test_density_contours_ring_the_flagged(rng):
     X = np.concatenate([rng.uniform(-1, 1, (50, 2)), [[6.0, 0.0], [0.0, -7.0]]])
     ax = plots.density_contours(Bell(), X)
@@ -216,6 +249,13 @@ def test_weight_images_are_symmetric_about_zero():
     np.testing.assert_array_equal(picture[:2, :2], weights[0].reshape(2, 2))
     np.testing.assert_array_equal(picture[:2, 3:], weights[1].reshape(2, 2))
     assert [text.get_text() for text in ax.texts] == ["a", "b"]
+
+
+def test_weight_images_are_not_blinded_by_a_few_weights(rng):
+    weights = rng.uniform(-1, 1, (10, 100))
+    weights[0, :3] = 1e4
+    limit = plots.weight_images(weights).images[0].get_clim()[1]
+    assert 0.99 < limit < 1
 
 
 def test_image_grid_colours_right_and_wrong():

@@ -23,6 +23,10 @@ def exact_scatter(Z):
     return np.array(mean, np.float64), np.array(S, np.float64)
 
 
+def empty_state(m):
+    return np.zeros(1), np.zeros(m), np.zeros(m), np.zeros((m, m))
+
+
 @pytest.mark.parametrize(("n", "d", "t"), [(1, 1, 0), (5, 3, 1), (300, 4, 2), (270, 9, 0)])
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_scatter_matches_exact_rationals(n, d, t, offset, dtype, rng, backend):
@@ -65,15 +69,16 @@ def test_twins_agree(n, d, t, dtype, seed):
     rng = np.random.default_rng(seed)
     m = d + t
     X, Y = rng.normal(3, 2, (n, d)).astype(dtype), rng.normal(size=(n, t)).astype(dtype)
-    start = 16 * int(rng.integers(0, m // 16 + 1))
+    start = 16 * int(rng.integers(0, (m - 1) // 16 + 1))
     results = []
     for name in ("c", "numpy", "python"):
         with hmlc.use_backend(name):
-            count, mean, S = np.zeros(1), np.zeros(m), np.zeros((m, m))
+            state = empty_state(m)
             for first, last in ((0, min(n, 256)), (256, n)):
                 rows = X[first:last], Y[first:last]
-                kernels().scatter.update(*rows, count, mean, S, start, m)
-            results.append((count, mean, np.triu(S)))
+                kernels().scatter.update(*rows, *state, start, m)
+                kernels().scatter.centre(*state)
+            results.append(state)
     tolerance = 2e-5 if dtype == np.float32 else 1e-12
     for other in results[1:]:
         for left, right in zip(results[0], other, strict=True):
@@ -81,20 +86,20 @@ def test_twins_agree(n, d, t, dtype, seed):
 
 
 def test_stripes_and_calls_leave_no_trace(dtype, rng):
-    X, Y = rng.normal(size=(900, 70)).astype(dtype), rng.normal(size=(900, 3)).astype(dtype)
+    X, Y = rng.normal(size=(2900, 70)).astype(dtype), rng.normal(size=(2900, 3)).astype(dtype)
     update = kernels().scatter.update
     answers = []
-    for columns, rows in (([0, 73], [0, 900]), ([0, 48, 64, 73], [0, 256, 768, 900])):
-        S = np.zeros((73, 73))
-        for start, stop in itertools.pairwise(columns):
-            count, mean = np.zeros(1), np.zeros(73)
+    for stripes, rows in (([0, 73], [0, 2900]), ([0, 48, 64, 73], [0, 256, 768, 2048, 2900])):
+        *_, S = empty_state(73)
+        for start, stop in itertools.pairwise(stripes):
+            *state, _ = empty_state(73)
             for first, last in itertools.pairwise(rows):
-                update(X[first:last], Y[first:last], count, mean, S, start, stop)
-        answers.append((np.triu(S).tobytes(), mean.tobytes(), count.tobytes()))
+                update(X[first:last], Y[first:last], *state, S, start, stop)
+        answers.append([array.tobytes() for array in (*state, np.tril(S))])
     assert answers[0] == answers[1]
 
 
-def test_stripes_cover_the_columns():
+def test_stripes_cover_the_rows():
     for m in (1, 16, 200, 201, 785, 3000):
         bounds = stripe_bounds(m)
         assert bounds[0] == 0
@@ -105,14 +110,14 @@ def test_stripes_cover_the_columns():
 
 def test_lanes_and_stripes_agree(monkeypatch, dtype, rng, backend):
     X = rng.normal(2, 1, (1200, 40)).astype(dtype)
-    by_rows = column_scatter(X)
+    by_lanes = column_scatter(X)
     monkeypatch.setattr(_scatter, "STRIPED_BYTES", 0)
-    monkeypatch.setattr(_scatter, "STRIPE_COLUMNS", 15)
-    by_columns = column_scatter(X)
+    monkeypatch.setattr(_scatter, "STRIPE_ROWS", 15)
+    by_stripes = column_scatter(X)
     tolerance = 1e-5 if dtype == np.float32 else 1e-13
-    assert by_columns.count[0] == 1200
-    np.testing.assert_allclose(by_columns.mean, by_rows.mean, rtol=tolerance)
-    np.testing.assert_allclose(by_columns.S, by_rows.S, rtol=0, atol=tolerance * 1200)
+    assert by_stripes.count[0] == 1200
+    np.testing.assert_allclose(by_stripes.mean, by_lanes.mean, rtol=tolerance)
+    np.testing.assert_allclose(by_stripes.S, by_lanes.S, rtol=0, atol=tolerance * 1200)
 
 
 @pytest.mark.parametrize("is_striped", [False, True])
@@ -120,7 +125,7 @@ def test_lanes_and_stripes_agree(monkeypatch, dtype, rng, backend):
 def test_threads_leave_no_trace(n_jobs, is_striped, dtype, rng, monkeypatch):
     if is_striped:
         monkeypatch.setattr(_scatter, "STRIPED_BYTES", 0)
-        monkeypatch.setattr(_scatter, "STRIPE_COLUMNS", 30)
+        monkeypatch.setattr(_scatter, "STRIPE_ROWS", 30)
     X, Y = rng.normal(size=(20_000, 60)).astype(dtype), rng.normal(size=(20_000, 1)).astype(dtype)
     one, many = column_scatter(X, Y, 1), column_scatter(X, Y, n_jobs)
     assert one.mean.tobytes() == many.mean.tobytes()
@@ -150,9 +155,43 @@ def test_layout_leaves_no_trace(layout, dtype, rng):
 def test_sizes_are_checked(rows, size, start, stop):
     X, Y = np.ones((3, 4)), np.ones((rows, 1))
     with hmlc.use_backend("c"), pytest.raises(ValueError, match="update"):
-        kernels().scatter.update(
-            X, Y, np.zeros(1), np.zeros(size), np.zeros((size, size)), start, stop
-        )
+        kernels().scatter.update(X, Y, *empty_state(size), start, stop)
+
+
+def test_states_that_do_not_fit_or_are_empty_are_refused():
+    five = np.ones(1), np.zeros(5), np.zeros(5), np.zeros((5, 5))
+    with hmlc.use_backend("c"):
+        for other in (empty_state(4), empty_state(5)):
+            with pytest.raises(ValueError, match="merge"):
+                kernels().scatter.merge(*five, *other)
+        with pytest.raises(ValueError, match="centre"):
+            kernels().scatter.centre(*empty_state(5))
+
+
+@pytest.mark.parametrize("n", [5_000, 40_000])
+def test_a_first_block_far_from_the_rest_costs_few_digits(n, dtype, rng):
+    X = rng.normal(size=(n, 3)).astype(dtype)
+    X[:256] += 1000
+    state = empty_state(3)
+    with hmlc.use_backend("c"):
+        kernels().scatter.update(X, X[:, :0], *state, 0, 3)
+        kernels().scatter.centre(*state)
+    E = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
+    # The squares exceed those about the mean eightfold at most; then each block of 256 products is
+    # off by 16 eps at most, its root, of its sum. Never moved, they would exceed them 150-fold.
+    eps = np.finfo(dtype).eps
+    tolerance = 8 * 16 * eps if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(state[3], E.T @ E, rtol=tolerance)
+
+
+def test_the_origin_follows_the_mean(rng):
+    """Where rows drift, sums stay those of deviations from a mean of at least an eighth of them."""
+    X = np.linspace(0, 1, 256 * 70, dtype=np.float32)[:, None]
+    state = empty_state(1)
+    with hmlc.use_backend("c"):
+        kernels().scatter.update(X, X[:, :0], *state, 0, 1)
+    seen = X[: 256 * 64].astype(np.float64)
+    np.testing.assert_allclose(state[1], seen.mean(), rtol=1e-6)
 
 
 BYTES = """
@@ -160,7 +199,7 @@ import hashlib, numpy as np
 from hmlc._scatter import column_scatter
 rng, digest = np.random.default_rng(5), hashlib.sha256()
 for dtype in (np.float32, np.float64):
-    for n, d, t in ((5, 3, 1), (999, 20, 1), (600, 65, 0), (700, 30, 19)):
+    for n, d, t in ((5, 3, 1), (999, 20, 1), (9000, 65, 0), (700, 30, 19)):
         X, Y = (rng.normal(1, 2, (n, k)).astype(dtype) for k in (d, t))
         scatter = column_scatter(X, Y)
         digest.update(scatter.S.tobytes() + scatter.mean.tobytes())

@@ -82,7 +82,7 @@ def test_compute_dtype(types, expected):
 @pytest.mark.parametrize(
     ("y", "kind", "message"),
     [
-        (None, ValueError, "cannot be None"),
+        (None, ValueError, "requires y to be passed"),
         ([1.0, 2.0], ValueError, "X has 3 rows, y has 2"),
         (5.0, ValueError, "got shape"),
         (np.zeros((3, 0)), ValueError, "1d or 2d"),
@@ -97,7 +97,7 @@ def test_bad_targets(y, kind, message):
 @pytest.mark.parametrize(
     ("y", "kind", "message"),
     [
-        (None, ValueError, "cannot be None"),
+        (None, ValueError, "requires y to be passed"),
         ([1, 2], ValueError, "X has 3 rows, y has 2"),
         ([0.5, 1.0, 2.0], ValueError, "Unknown label type"),
         ([0.0, np.nan, 1.0], ValueError, "NaN"),

@@ -12,8 +12,7 @@ cdef extern from "gaussian.h" nogil:
     #define gaussian_log_density_full(X, ...) HMLC_CALL(gaussian, log_density_full, X, __VA_ARGS__)
     """
     int hmlc_gaussian_select()
-    enum:
-        HMLC_GAUSSIAN_PANELS
+    Py_ssize_t gaussian_scratch(Py_ssize_t d) noexcept
     void gaussian_log_normaliser(const void *inverse_scale, Py_ssize_t d, double *answer) noexcept
     void gaussian_log_density_diagonal(const void *X, Py_ssize_t n, Py_ssize_t d,
                                        const double *mean, const void *inverse_scale,
@@ -55,7 +54,7 @@ def log_density_full(const real[:, ::1] X, const double[::1] mean, const real[:,
         raise ValueError("log_density_full: out is not of X's length")
     if n == 0 or d == 0:
         return
-    cdef real[::1] scratch = np.empty(HMLC_GAUSSIAN_PANELS * 16 * d,
+    cdef real[::1] scratch = np.empty(gaussian_scratch(d),
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
         gaussian_log_density_full(&X[0, 0], n, d, &mean[0], &whitener[0, 0], normaliser, &out[0],

@@ -10,24 +10,29 @@ cdef extern from "k_means.h" nogil:
     """
     HMLC_DISPATCH(k_means)
     #define k_means_lloyd(X, ...) HMLC_CALL(k_means, lloyd, X, __VA_ARGS__)
+    #define k_means_settle(X, ...) HMLC_CALL(k_means, settle, X, __VA_ARGS__)
     #define k_means_lloyd_bounded(X, ...) HMLC_CALL(k_means, lloyd_bounded, X, __VA_ARGS__)
     #define k_means_assign(X, ...) HMLC_CALL(k_means, assign, X, __VA_ARGS__)
     #define k_means_inertia(X, ...) HMLC_CALL(k_means, inertia, X, __VA_ARGS__)
     #define k_means_potentials(X, ...) HMLC_CALL(k_means, potentials, X, __VA_ARGS__)
     #define k_means_approach(X, ...) HMLC_CALL(k_means, approach, X, __VA_ARGS__)
+    #define k_means_nearer(X, ...) HMLC_CALL(k_means, nearer, X, __VA_ARGS__)
+    #define k_means_choose(X, ...) HMLC_CALL(k_means, choose, X, __VA_ARGS__)
     #define k_means_distances(X, ...) HMLC_CALL(k_means, distances, X, __VA_ARGS__)
     """
     enum: HMLC_BLOCK_ROWS
     int hmlc_k_means_select()
     Py_ssize_t k_means_scratch(Py_ssize_t k, Py_ssize_t d) noexcept
     void k_means_lloyd(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
-                       const void *centres, Py_ssize_t k, int32_t *labels, int64_t *changed,
-                       double *sums, int64_t *counts, void *scratch) noexcept
+                       const void *centres, Py_ssize_t k, double *sums, int64_t *counts,
+                       void *scratch) noexcept
+    void k_means_settle(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+                        const void *near, const void *centres, Py_ssize_t k, int32_t *labels,
+                        int64_t *counts, double *total, void *scratch) noexcept
     void k_means_lloyd_bounded(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                                const void *centres, Py_ssize_t k, const void *steps,
                                int32_t *labels, void *lower, Py_ssize_t stride, void *upper,
-                               int64_t *changed, double *sums, int64_t *counts,
-                               void *scratch) noexcept
+                               double *sums, int64_t *counts, void *scratch) noexcept
     void k_means_assign(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                         const void *centres, Py_ssize_t k, int32_t *labels,
                         void *scratch) noexcept
@@ -38,6 +43,14 @@ cdef extern from "k_means.h" nogil:
                             void *scratch) noexcept
     void k_means_approach(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centre,
                           void *closest, double *block_totals, void *scratch) noexcept
+    void k_means_nearer(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+                        const void *candidates, Py_ssize_t k, const void *closest, int64_t first,
+                        int32_t *which, int64_t *rows, void *squares, Py_ssize_t room,
+                        int64_t *count, void *scratch) noexcept
+    void k_means_choose(void *closest, const int64_t *rows, const void *squares,
+                        const int64_t *starts, Py_ssize_t k, const int64_t *places,
+                        const double *draws, Py_ssize_t tries, Py_ssize_t wanted, int64_t *chosen,
+                        int64_t *answer) noexcept
     void k_means_distances(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centres,
                            Py_ssize_t k, void *out, void *scratch) noexcept
 
@@ -52,30 +65,44 @@ cdef _scratch(Py_ssize_t k, Py_ssize_t d, size_t real_bytes):
 
 
 def lloyd(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
-          int32_t[::1] labels, int64_t[::1] changed, double[:, ::1] sums, int64_t[::1] counts):
+          double[:, ::1] sums, int64_t[::1] counts):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
     if centres.shape[1] != d or shift.shape[0] != d:
         raise ValueError("lloyd: lengths of shift and centres do not fit X")
-    if labels.shape[0] != n or changed.shape[0] != 1:
-        raise ValueError("lloyd: labels is not of X's length, or changed not of length 1")
     if sums.shape[0] != k or sums.shape[1] != d or counts.shape[0] != k:
         raise ValueError("lloyd: lengths of sums and counts do not fit centres")
     if n == 0 or d == 0 or k == 0:
         return
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
-        k_means_lloyd(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &labels[0], &changed[0],
-                      &sums[0, 0], &counts[0], &scratch[0])
+        k_means_lloyd(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &sums[0, 0], &counts[0],
+                      &scratch[0])
+
+
+def settle(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] near,
+           const real[:, ::1] centres, int32_t[::1] labels, int64_t[::1] counts,
+           double[::1] total):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
+    if centres.shape[1] != d or near.shape[0] != k or near.shape[1] != d or shift.shape[0] != d:
+        raise ValueError("settle: lengths of shift, near and centres do not fit X")
+    if labels.shape[0] != n or counts.shape[0] != k or total.shape[0] != 1:
+        raise ValueError("settle: labels or counts is not of its length, or total not of length 1")
+    if n == 0 or d == 0 or k == 0:
+        return
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_settle(&X[0, 0], n, d, &shift[0], &near[0, 0], &centres[0, 0], k, &labels[0],
+                       &counts[0], &total[0], &scratch[0])
 
 
 def lloyd_bounded(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
                   const real[::1] steps, int32_t[::1] labels, real[:, :] lower, real[::1] upper,
-                  int64_t[::1] changed, double[:, ::1] sums, int64_t[::1] counts):
+                  double[:, ::1] sums, int64_t[::1] counts):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0], r
     if centres.shape[1] != d or shift.shape[0] != d or steps.shape[0] != k:
         raise ValueError("lloyd_bounded: lengths of shift, centres and steps do not fit")
-    if labels.shape[0] != n or upper.shape[0] != n or changed.shape[0] != 1:
-        raise ValueError("lloyd_bounded: labels or upper is not of X's length, or changed not of 1")
+    if labels.shape[0] != n or upper.shape[0] != n:
+        raise ValueError("lloyd_bounded: labels or upper is not of X's length")
     if lower.shape[0] != k or lower.shape[1] != n:
         raise ValueError("lloyd_bounded: lower is not of shape (k, n)")
     if n > 1 and lower.strides[1] != sizeof(real) or lower.strides[0] % sizeof(real):
@@ -91,7 +118,7 @@ def lloyd_bounded(const real[:, ::1] X, const real[::1] shift, const real[:, ::1
     with nogil:
         k_means_lloyd_bounded(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &steps[0], &labels[0],
                               &lower[0, 0], lower.strides[0] // <Py_ssize_t>sizeof(real),
-                              &upper[0], &changed[0], &sums[0, 0], &counts[0], &scratch[0])
+                              &upper[0], &sums[0, 0], &counts[0], &scratch[0])
 
 
 def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
@@ -147,6 +174,48 @@ def approach(const real[:, ::1] X, const real[::1] centre, real[::1] closest,
     cdef real[::1] scratch = _scratch(1, d, sizeof(real))
     with nogil:
         k_means_approach(&X[0, 0], n, d, &centre[0], &closest[0], &block_totals[0], &scratch[0])
+
+
+def nearer(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] candidates,
+           const real[::1] closest, int64_t first, int32_t[::1] which, int64_t[::1] rows,
+           real[::1] squares):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0]
+    cdef Py_ssize_t room = which.shape[0]
+    cdef int64_t count = 0
+    if shift.shape[0] != d or candidates.shape[1] != d or closest.shape[0] != n:
+        raise ValueError("nearer: lengths of shift, candidates and closest do not fit X")
+    if rows.shape[0] != room or squares.shape[0] != room or room == 0:
+        raise ValueError("nearer: which, rows and squares are not of one length, at least 1")
+    if n == 0 or d == 0 or k == 0:
+        return count
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_nearer(&X[0, 0], n, d, &shift[0], &candidates[0, 0], k, &closest[0], first,
+                       &which[0], &rows[0], &squares[0], room, &count, &scratch[0])
+    return count
+
+
+def choose(real[::1] closest, const int64_t[::1] rows, const real[::1] squares,
+           const int64_t[::1] starts, const int64_t[::1] places, const double[::1] draws,
+           Py_ssize_t tries, int64_t[::1] chosen):
+    cdef Py_ssize_t n = closest.shape[0], k = places.shape[0], t
+    cdef int64_t[2] answer
+    if draws.shape[0] != k or starts.shape[0] != k + 1 or squares.shape[0] != rows.shape[0]:
+        raise ValueError("choose: lengths of rows, squares, starts, places and draws do not fit")
+    if tries < 1:
+        raise ValueError("choose: tries is not positive")
+    for t in range(k):
+        if not (0 <= starts[t] <= starts[t + 1] <= rows.shape[0] and 0 <= places[t] < n):
+            raise ValueError("choose: starts or places point nowhere")
+    for t in range(rows.shape[0]):
+        if not 0 <= rows[t] < n:
+            raise ValueError("choose: rows point nowhere")
+    if k == 0 or rows.shape[0] == 0 or chosen.shape[0] == 0:
+        return 0, 0
+    with nogil:
+        k_means_choose(&closest[0], &rows[0], &squares[0], &starts[0], k, &places[0], &draws[0],
+                       tries, chosen.shape[0], &chosen[0], answer)
+    return answer[0], answer[1]
 
 
 def distances(const real[:, ::1] X, const real[:, ::1] centres, real[:, ::1] out):

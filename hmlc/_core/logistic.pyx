@@ -1,6 +1,7 @@
 """Logistic losses, gradients and Hessians, scores and softmax; the mathematics is in c/logistic.c."""
 
 import numpy as np
+from libc.stdint cimport int32_t
 
 from hmlc._core._types cimport real
 
@@ -16,16 +17,16 @@ cdef extern from "logistic.h" nogil:
     """
     int hmlc_logistic_select()
     Py_ssize_t hmlc_logistic_scratch(Py_ssize_t d, Py_ssize_t k, Py_ssize_t hessians)
-    void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const Py_ssize_t *codes,
+    void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const int32_t *codes,
                                const Py_ssize_t *classes, const void *W, Py_ssize_t k,
                                const void *units, double *loss, double *gradient,
                                void *scratch) noexcept
     void logistic_sigmoid_loss_hessian(const void *X, Py_ssize_t n, Py_ssize_t d,
-                                       const Py_ssize_t *codes, const Py_ssize_t *classes,
+                                       const int32_t *codes, const Py_ssize_t *classes,
                                        const void *W, Py_ssize_t k, const void *units,
                                        double *loss, double *gradient, double *hessian,
                                        void *scratch) noexcept
-    void logistic_softmax_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const Py_ssize_t *codes,
+    void logistic_softmax_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const int32_t *codes,
                                const void *W, Py_ssize_t k, const void *units, double *loss,
                                double *gradient, void *scratch) noexcept
     void logistic_scores(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, Py_ssize_t k,
@@ -40,7 +41,7 @@ if hmlc_logistic_select() < 0:
 cdef Py_ssize_t lanes = 16
 
 
-def sigmoid_loss(const real[:, ::1] X, const Py_ssize_t[::1] codes, const Py_ssize_t[::1] classes,
+def sigmoid_loss(const real[:, ::1] X, const int32_t[::1] codes, const Py_ssize_t[::1] classes,
                  const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
                  double[:, ::1] gradient):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0]
@@ -58,7 +59,7 @@ def sigmoid_loss(const real[:, ::1] X, const Py_ssize_t[::1] codes, const Py_ssi
                               &loss[0], &gradient[0, 0], &scratch[0])
 
 
-def sigmoid_loss_hessian(const real[:, ::1] X, const Py_ssize_t[::1] codes,
+def sigmoid_loss_hessian(const real[:, ::1] X, const int32_t[::1] codes,
                          const Py_ssize_t[::1] classes, const real[:, ::1] W,
                          const real[:, ::1] units, double[::1] loss, double[:, ::1] gradient,
                          double[:, :, ::1] hessian):
@@ -79,7 +80,7 @@ def sigmoid_loss_hessian(const real[:, ::1] X, const Py_ssize_t[::1] codes,
                                       &scratch[0])
 
 
-def softmax_loss(const real[:, ::1] X, const Py_ssize_t[::1] codes, const real[:, ::1] W,
+def softmax_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:, ::1] W,
                  const real[:, ::1] units, double[::1] loss, double[:, ::1] gradient):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0], i
     _check_model(d, W.shape[1], units.shape[0], units.shape[1])

@@ -80,12 +80,14 @@ static void statistics(ptrdiff_t n, ptrdiff_t d) {
     SHOW("moments.update", means, d), SHOW("moments.update", m2, d);
     KERNELS(moments).standardise(X, n, d, mean, scale, out, scratch);
     SHOW("moments.standardise", out, n * d);
-    double *change = sums(m + 64);
-    real *wide = zeros((HMLC_BLOCK_ROWS + 3) * (m + 64));
+    double *change = sums(2 * m), *totals = sums(m), *T = sums(m * m);
+    real *wide = zeros((HMLC_BLOCK_ROWS + 4) * (m + 64));
     count = sums(1), means = sums(m);
-    KERNELS(scatter).update(X, y, n, d, 1, count, means, S, 0, m, wide, change);
-    for (ptrdiff_t i = 0; i < m; i++)
-        SHOW("scatter.update", S + i * m + i, m - i);
+    KERNELS(scatter).update(X, y, n, d, 1, count, means, totals, S, 0, m, wide);
+    memcpy(T, S, (size_t)(m * m) * sizeof *T);
+    KERNELS(scatter).merge(S, T, m, count, means, totals, *count, means, totals, change);
+    KERNELS(scatter).centre(S, m, *count, means, totals);
+    SHOW("scatter.update", S, m * m), SHOW("scatter.update", means, m);
     const ptrdiff_t width = d * (d + 3) / 2;
     real *powers = zeros(n * width), *room_for_basis = zeros(64 * (width + d + 64));
     KERNELS(basis).polynomials(X, X, n, d, 2, powers, width, width, room_for_basis);
@@ -135,15 +137,17 @@ static void algebra(ptrdiff_t n, ptrdiff_t k) {
 static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *X = numbers(n * d, 1, 0), *W = numbers(k * (d + 1), 1, 0), *units = numbers(2 * d, 1, 1);
     real *scratch = zeros(hmlc_logistic_scratch(d, k, k)), *Z = zeros(n * k);
-    ptrdiff_t *codes = room(n * (ptrdiff_t)sizeof *codes);
+    int32_t *codes = room(n * (ptrdiff_t)sizeof *codes);
     ptrdiff_t *classes = room(k * (ptrdiff_t)sizeof *classes);
     for (ptrdiff_t i = 0; i < n; i++)
-        codes[i] = i % k;
+        codes[i] = (int32_t)(i % k);
     for (ptrdiff_t c = 0; c < k; c++)
         classes[c] = c;
     double *loss = sums(k), *gradient = sums(k * (d + 1)), *hessian = sums(k * (d + 1) * (d + 1));
     KERNELS(logistic).sigmoid_loss(X, n, d, codes, classes, W, k, units, loss, gradient, scratch);
     SHOW("logistic.sigmoid_loss", loss, k), SHOW("logistic.sigmoid_loss", gradient, k * (d + 1));
+    KERNELS(logistic).sigmoid_loss(X, n, d, codes, classes, W, 1, units, loss, gradient, scratch);
+    SHOW("logistic.sigmoid_loss", gradient, d + 1);
     KERNELS(logistic).sigmoid_loss_hessian(X, n, d, codes, classes, W, k, units, loss, gradient,
                                            hessian, scratch);
     SHOW("logistic.sigmoid_loss_hessian", hessian, k * (d + 1) * (d + 1));

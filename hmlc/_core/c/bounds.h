@@ -78,9 +78,8 @@ static void move_bounds(doubt b, ptrdiff_t k, const real *steps, const int32_t *
 /* Replaces row i's scores by lower bounds of its distances; returns an upper one of that from
  * `label`. */
 INLINE real bound_distances(const long_rows *l, doubt b, ptrdiff_t i, int32_t label) {
-    const real *row = l->rows + i * l->depth;
     real *scores = l->scores + i * l->width;
-    const vec square = v_set(r_dot(row, row, l->depth)), two = v_set(-2);
+    const vec square = v_set(scores[l->k]), two = v_set(-2);
     const vec slack = slack_of(b, v_add(v_sqrt(square), v_set(b.reach)));
     const vec own = v_max(v_set(0), v_fma(two, v_set(scores[label]), square));
     for (ptrdiff_t j = 0; j < l->width; j += LANES) {

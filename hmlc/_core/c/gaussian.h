@@ -11,7 +11,12 @@
       const real *whitener, double normaliser, real *out, real *scratch)
 HMLC_FAMILY(gaussian, GAUSSIAN_KERNELS)
 
-/* Panels of rows that log_density_full keeps in scratch, each d vectors of 64 bytes. */
+/* Panels of rows that log_density_full keeps in scratch. */
 enum { HMLC_GAUSSIAN_PANELS = 4 };
+
+/* Reals of scratch that suffice for it. */
+static inline ptrdiff_t gaussian_scratch(ptrdiff_t d) {
+    return HMLC_GAUSSIAN_PANELS * (d + 4) * 16 + 2 * d;
+}
 
 #endif

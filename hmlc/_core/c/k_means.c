@@ -1,131 +1,69 @@
 /* k-means: Lloyd's step, inertia and distances, and the k-means++ sweeps. The n x k distances exist
  * only where they are what is asked for. */
 #include "bounds.h"
+#include "cluster_sums.h"
 #include "nearest.h"
+#include "seeding.h"
 
 #include "k_means.h"
 
-/* A block's sums of x - shift by cluster: row i of a group is added to copy i & (copies - 1). */
-typedef struct {
-    ptrdiff_t k, d, stride, copies;
-    const real *shift; /* stride, zeros past d */
-    real *sums;        /* copies x k x stride, stride >= d a multiple of LANES */
-    real *tally;       /* copies x k: how many rows */
-} block_sums;
-
-static block_sums new_block_sums(const search *s, real *scratch) {
-    const ptrdiff_t stride = panels_of(s->d) * LANES;
-    block_sums block = {.k = s->k, .d = s->d, .stride = stride};
-    block.copies = k_means_copies(s->k, s->d);
-    block.shift = scratch;
-    block.sums = scratch + stride;
-    block.tally = block.sums + block.copies * s->k * stride;
-    memset(scratch, 0, (size_t)(stride + block.copies * s->k * (stride + 1)) * sizeof(real));
-    memcpy(scratch, s->shift, (size_t)s->d * sizeof(real));
-    return block;
-}
-
-INLINE ptrdiff_t slot_of(const block_sums *block, ptrdiff_t i, int32_t label) {
-    return (i & (block->copies - 1)) * block->k + label;
-}
-
-/* Adds rows of at most LANES columns to their clusters' sums. Past column d the row after is read,
- * whose values land where nothing looks. */
-static void add_narrow_rows(const real *x, ptrdiff_t rows, const int32_t *labels,
-                            const block_sums *block) {
-    const vec shift = v_load(block->shift);
-    for (ptrdiff_t i = 0; i < rows; i++, x += block->d) {
-        const ptrdiff_t slot = slot_of(block, i, labels[i]);
-        real *sum = block->sums + slot * LANES;
-        v_store(sum, v_add(v_load(sum), v_sub(v_load(x), shift)));
-        block->tally[slot] += 1;
-    }
-}
-
-/* Adds rows to their clusters' sums. */
-static void add_rows(const real *x, ptrdiff_t rows, const int32_t *labels,
-                     const block_sums *block) {
-    const ptrdiff_t d = block->d;
-    const real *shift = block->shift;
-    for (ptrdiff_t i = 0; i < rows; i++, x += d) {
-        const ptrdiff_t slot = slot_of(block, i, labels[i]);
-        real *sum = block->sums + slot * block->stride;
-        ptrdiff_t p = 0;
-        for (; p + LANES <= d; p += LANES)
-            v_store(sum + p, v_add(v_load(sum + p), v_sub(v_load(x + p), v_load(shift + p))));
-        for (; p < d; p++)
-            sum[p] += x[p] - shift[p];
-        block->tally[slot] += 1;
-    }
-}
-
-/* Returns the sum of the copies of a vector, in order, and clears them. */
-INLINE vec take_copies(real *p, ptrdiff_t distance, ptrdiff_t copies) {
-    vec sum = v_set(0);
-    for (ptrdiff_t copy = 0; copy < copies; copy++, p += distance) {
-        sum = v_add(sum, v_load(p));
-        v_store(p, v_set(0));
-    }
-    return sum;
-}
-
-/* Carries a block's sums of the clusters that have rows to float64, and clears them. */
-static void carry(const block_sums *block, double *sums, int64_t *counts) {
-    const ptrdiff_t k = block->k, d = block->d, stride = block->stride;
-    for (ptrdiff_t j = 0; j < k; j++) {
-        real rows = 0;
-        for (ptrdiff_t copy = 0; copy < block->copies; copy++) {
-            rows += block->tally[copy * k + j];
-            block->tally[copy * k + j] = 0;
-        }
-        if (rows == 0)
-            continue;
-        counts[j] += (int64_t)rows;
-        for (ptrdiff_t p = 0; p < d; p += LANES) {
-            real lanes[LANES];
-            v_store(lanes, take_copies(block->sums + j * stride + p, k * stride, block->copies));
-            for (ptrdiff_t i = 0; i < smaller(d - p, LANES); i++)
-                sums[j * d + p + i] += (double)lanes[i];
-        }
-    }
-}
-
-/* Stores a group's labels; returns how many are new. */
-INLINE int64_t relabel(const real *index, ptrdiff_t rows, int32_t *labels) {
-    int64_t changed = 0;
-    for (ptrdiff_t i = 0; i < rows; i++) {
-        const int32_t label = (int32_t)index[i];
-        changed += label != labels[i];
-        labels[i] = label;
-    }
-    return changed;
-}
-
-/* One step of Lloyd (1982): labels[r] becomes the centre nearest to row r (of equals the first),
- * *changed counts the rows whose label was another, and sums[j], counts[j] take the rows' x - shift
- * and number by their new labels.
- *   X n x d; shift d; centres k x d, relative to shift; labels n, in and out; changed 1; sums k x
- * d; counts k. k < 2^(MANTISSA + 1). The expansion |x|^2 - 2 x.c + |c|^2 cancels where data lie far
- * from the origin: shift near their mean keeps it at the scale of their spread. Sums: within a
- * block of HMLC_BLOCK_ROWS rows r, r + copies, ... in order, carried to float64. */
+/* One step of Lloyd (1982): sums[j] and counts[j] take x - shift and number of the rows whose
+ * nearest centre is j (of equals the first).
+ *   X n x d; shift d; centres k x d, relative to shift; sums k x d; counts k. k < 2^(MANTISSA + 1).
+ * The expansion |x|^2 - 2 x.c + |c|^2 cancels where data lie far from the origin: shift near their
+ * mean keeps it at the scale of their spread. Sums: see cluster_sums.h; within a block of
+ * HMLC_BLOCK_ROWS by rows r, r + LANES, ... and the tree of v_sum, or r, r + copies, ... in order,
+ * carried to float64; or row by row in float64. */
 static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
-                  ptrdiff_t k, int32_t *labels, int64_t *changed, double *sums, int64_t *counts,
-                  real *scratch) {
+                  ptrdiff_t k, double *sums, int64_t *counts, real *scratch) {
     real *rest;
     const search s = new_search(shift, centres, k, d, scratch, &rest);
-    const block_sums block = new_block_sums(&s, rest);
+    real *groups = s.group;
+    const int in_lanes = k_means_in_lanes(k, d);
+    if (in_lanes) {
+        groups = aligned(rest);
+        rest = groups + HMLC_BLOCK_ROWS * d;
+    }
+    const cluster_sums c = new_cluster_sums(&s, sums, counts, rest);
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
-        for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
-            const ptrdiff_t rows = smaller(n - r, WIDTH);
-            real index[WIDTH];
-            nearest_rows(&s, X + r * d, n - r, index);
-            *changed += relabel(index, rows, labels + r);
-            if (d <= LANES && (n - r - rows) * d >= LANES)
-                add_narrow_rows(X + r * d, rows, labels + r, &block);
-            else
-                add_rows(X + r * d, rows, labels + r, &block);
+        const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
+        real index[HMLC_BLOCK_ROWS];
+        for (ptrdiff_t r = 0; r < in_block; r += WIDTH) {
+            const real *x = X + (b + r) * d;
+            nearest_rows(&s, x, n - b - r, in_lanes ? groups + r * d : groups, index + r);
+            if (!in_lanes)
+                add_rows(&c, x, smaller(in_block - r, WIDTH), n - b - r, index + r);
         }
-        carry(&block, sums, counts);
+        if (in_lanes) {
+            for (ptrdiff_t r = in_block; r < panels_of(in_block) * LANES; r++)
+                index[r] = -1;
+            add_packed_rows(&c, groups, in_block, index);
+        } else if (c.copies > 0)
+            carry_copies(&c);
+    }
+}
+
+/* labels[r] = the centre nearest to row r (of equals the first), as in lloyd; counts[j] takes the
+ * rows of centre j, and *total the sum of squared distances |x - centre|^2, by differences.
+ *   X n x d; shift d; near k x d: the centres relative to shift; centres k x d; labels n; counts k;
+ * total 1. Sums of squares: within a block rows r, r + 4, ... by lanes, the tree of v_sum, then
+ * float64. */
+static void settle(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *near,
+                   const real *centres, ptrdiff_t k, int32_t *labels, int64_t *counts,
+                   double *total, real *scratch) {
+    real *rest;
+    const search s = new_search(shift, near, k, d, scratch, &rest);
+    squares own = new_squares(centres, k, d, rest);
+    for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
+        const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
+        real index[HMLC_BLOCK_ROWS];
+        for (ptrdiff_t r = 0; r < in_block; r += WIDTH)
+            nearest_rows(&s, X + (b + r) * d, n - b - r, s.group, index + r);
+        for (ptrdiff_t r = 0; r < in_block; r++) {
+            labels[b + r] = (int32_t)index[r];
+            counts[labels[b + r]] += 1;
+        }
+        *total += block_squares(&own, X + b * d, in_block, n - b, index);
     }
 }
 
@@ -133,12 +71,12 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
  *   X, shift, centres, labels: as in lloyd; labels -1 where there was no call before. steps k: how
  * far each centre has moved since then, or more. lower k x n, rows `stride` apart, and upper n, in
  * and out: bounds of the distances, `lower` infinite for the row's own centre and `upper` infinite
- * where nothing is known. changed 1; sums k x d and counts k take what rows with another label
- * bring to their new cluster and take from their old one. Sums: row by row in float64. */
+ * where nothing is known. sums k x d and counts k take what rows with another label bring to their
+ * new cluster and take from their old one. Sums: row by row in float64. */
 static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
                           const real *centres, ptrdiff_t k, const real *steps, int32_t *labels,
-                          real *lower, ptrdiff_t stride, real *upper, int64_t *changed,
-                          double *sums, int64_t *counts, real *scratch) {
+                          real *lower, ptrdiff_t stride, real *upper, double *sums, int64_t *counts,
+                          real *scratch) {
     real *rest;
     const long_rows l = new_long_rows(shift, centres, k, d, scratch, &rest);
     const doubt b = new_doubt(&l);
@@ -153,11 +91,12 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *s
         }
         for (ptrdiff_t t = 0; t < count; t += LONG_ROWS) {
             const ptrdiff_t rows = smaller(count - t, LONG_ROWS);
-            for (ptrdiff_t i = 0; i < rows; i++) {
-                const ptrdiff_t later = open[smaller(t + i + LONG_ROWS, count - 1)];
-                take_row(&l, i, X + open[t + i] * d, X + later * d);
+            const real *x[LONG_ROWS], *later[LONG_ROWS];
+            for (ptrdiff_t i = 0; i < LONG_ROWS; i++) {
+                x[i] = X + open[smaller(t + i, count - 1)] * d;
+                later[i] = X + open[smaller(t + i + LONG_ROWS, count - 1)] * d;
             }
-            score_rows(&l);
+            score_rows(&l, x, later);
             for (ptrdiff_t i = 0; i < rows; i++) {
                 const ptrdiff_t r = open[t + i];
                 const int32_t label = first_largest(&l, i);
@@ -167,7 +106,6 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *s
                 if (label != labels[r]) {
                     change_cluster(l.rows + i * l.depth, d, labels[r], label, sums, counts);
                     labels[r] = label;
-                    *changed += 1;
                 }
             }
         }
@@ -181,7 +119,7 @@ static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, c
     const search s = new_search(shift, centres, k, d, scratch, &rest);
     for (ptrdiff_t r = 0; r < n; r += WIDTH) {
         real index[WIDTH];
-        nearest_rows(&s, X + r * d, n - r, index);
+        nearest_rows(&s, X + r * d, n - r, s.group, index);
         for (ptrdiff_t i = 0; i < smaller(n - r, WIDTH); i++)
             labels[r + i] = (int32_t)index[i];
     }
@@ -193,16 +131,7 @@ static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, c
 static void inertia(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres,
                     const int32_t *labels, real *squares, double *total) {
     for (ptrdiff_t r = 0; r < n; r++) {
-        const real *x = X + r * d, *c = centres + labels[r] * d;
-        vec sum = v_set(0);
-        ptrdiff_t p = 0;
-        for (; p + LANES <= d; p += LANES) {
-            const vec e = v_sub(v_load(x + p), v_load(c + p));
-            sum = v_fma(e, e, sum);
-        }
-        real square = p > 0 ? v_sum(sum) : 0;
-        for (; p < d; p++)
-            square = r_fma(x[p] - c[p], x[p] - c[p], square);
+        const real square = square_of_difference(X + r * d, centres + labels[r] * d, d);
         squares[r] = square;
         *total += (double)square;
     }

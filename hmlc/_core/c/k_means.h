@@ -5,12 +5,13 @@
 
 #define K_MEANS_KERNELS(K, real)                                                                   \
     K(lloyd, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,      \
-      ptrdiff_t k, int32_t *labels, int64_t *changed, double *sums, int64_t *counts,               \
+      ptrdiff_t k, double *sums, int64_t *counts, real *scratch)                                   \
+    K(settle, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *near,        \
+      const real *centres, ptrdiff_t k, int32_t *labels, int64_t *counts, double *total,           \
       real *scratch)                                                                               \
     K(lloyd_bounded, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,                   \
       const real *centres, ptrdiff_t k, const real *steps, int32_t *labels, real *lower,           \
-      ptrdiff_t stride, real *upper, int64_t *changed, double *sums, int64_t *counts,              \
-      real *scratch)                                                                               \
+      ptrdiff_t stride, real *upper, double *sums, int64_t *counts, real *scratch)                 \
     K(assign, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,     \
       ptrdiff_t k, int32_t *labels, real *scratch)                                                 \
     K(inertia, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres,                       \
@@ -19,22 +20,36 @@
       const real *closest, double *totals, real *scratch)                                          \
     K(approach, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre, real *closest,        \
       double *block_totals, real *scratch)                                                         \
+    K(nearer, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *candidates,  \
+      ptrdiff_t k, const real *closest, int64_t first, int32_t *which, int64_t *rows,              \
+      real *squares, ptrdiff_t room, int64_t *count, real *scratch)                                \
+    K(choose, real *closest, const int64_t *rows, const real *squares, const int64_t *starts,      \
+      ptrdiff_t k, const int64_t *places, const double *draws, ptrdiff_t tries, ptrdiff_t wanted,  \
+      int64_t *chosen, int64_t *answer)                                                            \
     K(distances, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres, ptrdiff_t k,        \
       real *out, real *scratch)
 HMLC_FAMILY(k_means, K_MEANS_KERNELS)
 
-/* A block's rows are summed into several copies of the sums in turn, as many as stay in the nearest
- * cache: an addition to a sum that was stored a moment ago would wait for the store. */
+/* Rows are summed into several copies of the sums in turn, as many as stay in the nearest cache:
+ * an addition to a sum that was stored a moment ago would wait for the store. None where not even
+ * two would stay there. */
 static inline ptrdiff_t k_means_copies(ptrdiff_t k, ptrdiff_t d) {
     ptrdiff_t copies = 8;
     while (copies > 1 && copies * k * (d + 16) > 5120)
         copies /= 2;
-    return copies;
+    return copies > 1 ? copies : 0;
+}
+
+/* Whether sums and counts are so few that there is a vector for each. */
+enum { K_MEANS_LANE_SUMS = 16 };
+static inline int k_means_in_lanes(ptrdiff_t k, ptrdiff_t d) {
+    return k * (d + 1) <= K_MEANS_LANE_SUMS;
 }
 
 /* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
-    return (k_means_copies(k, d) * k + k + 80) * (d + 17) + 80 * k + 1600;
+    const ptrdiff_t block = k_means_in_lanes(k, d) ? HMLC_BLOCK_ROWS * d : 0;
+    return (k_means_copies(k, d) * k + k + 80) * (d + 17) + 80 * k + 1600 + block;
 }
 
 #endif

@@ -9,30 +9,11 @@
  * Rows are taken a stretch at a time (stretch.h): scores, the residuals dloss/dZ and their products
  * with A, while the rows are in cache. Sums over rows go in order within a block of
  * HMLC_BLOCK_ROWS, then in float64 over blocks; losses in float64 over stretches. */
+#include "row_lanes.h"
 #include "stretch.h"
-#include "vmath.h"
-
-/* With m = sign * z: loss = log(1 + exp(m)), dloss/dz = sign * sigmoid(m), and
- * d2loss/dz2 = sigmoid(m) sigmoid(-m); all three from t = exp(-|m|), which cannot overflow. A sign
- * is -1 where the row is of the column's class, 1 where not (so no digits cancel), and 0 where
- * there is no row, which makes all three 0. */
-INLINE vec logistic(vec z, vec sign, vec *residual, vec *curvature) {
-    const vec m = v_mul(sign, z), one = v_set(1);
-    const vec t = v_exp(v_sub(v_set(0), v_abs(m)));
-    const vec q = v_div(one, v_add(one, t)), tq = v_mul(t, q), there = v_mul(sign, sign);
-    *residual = v_mul(sign, v_select(v_less(m, v_set(0)), tq, q));
-    *curvature = v_mul(there, v_mul(tq, q));
-    return v_mul(there, v_add(v_max(m, v_set(0)), v_log1p01(t)));
-}
-
-/* -1 where a code is the class, else 1; without a branch, for labels are as good as random. */
-INLINE vec class_sign(vec code, vec class) {
-    const vec far = v_abs(v_sub(code, class));
-    return v_select(v_less(far, v_set(R(0.5))), v_set(-1), v_set(1));
-}
 
 /* For k = 1: lanes are rows. */
-static void sigmoid_rows(const stretch *s, ptrdiff_t rows, const ptrdiff_t *codes, double *loss) {
+static void sigmoid_rows(const stretch *s, ptrdiff_t rows, const int32_t *codes, double *loss) {
     const vec class = v_set(s->classes[0]);
     real *sign = s->panel;
     for (ptrdiff_t r = 0; r < rows; r++)
@@ -50,8 +31,7 @@ static void sigmoid_rows(const stretch *s, ptrdiff_t rows, const ptrdiff_t *code
 }
 
 /* For k > 1: lanes are score columns. */
-static void sigmoid_columns(const stretch *s, ptrdiff_t rows, const ptrdiff_t *codes,
-                            double *loss) {
+static void sigmoid_columns(const stretch *s, ptrdiff_t rows, const int32_t *codes, double *loss) {
     for (ptrdiff_t p = 0; p < s->panels; p++) {
         const vec class = v_load(s->classes + p * LANES);
         real *z = s->z + p * (s->capacity + SPARE) * LANES;
@@ -70,7 +50,7 @@ static void sigmoid_columns(const stretch *s, ptrdiff_t rows, const ptrdiff_t *c
     }
 }
 
-INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_t *codes,
+INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
                          const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units,
                          double *loss, double *gradient, double *hessian, real *scratch) {
     const stretch s = prepare(d, W, k, scratch);
@@ -98,37 +78,23 @@ INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_
 }
 
 /* k independent two-class problems: column c's loss, log(1 + exp(z)) - [code = classes[c]] z summed
- * over rows, and its gradient.
+ * over rows, and its gradient. For k = 1 rows lie across lanes (row_lanes.h).
  *   X n x d; codes n; classes k; W k x depth; units 2 x d; += loss k, gradient k x depth. */
-static void sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_t *codes,
+static void sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
                          const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units,
                          double *loss, double *gradient, real *scratch) {
-    sigmoid_pass(X, n, d, codes, classes, W, k, units, loss, gradient, NULL, scratch);
+    if (k == 1)
+        one_sigmoid_loss(X, n, d, codes, classes[0], W, units, loss, gradient, scratch);
+    else
+        sigmoid_pass(X, n, d, codes, classes, W, k, units, loss, gradient, NULL, scratch);
 }
 
 /* The same, and += hessian k x depth x depth, the lower triangles A' diag(p (1 - p)) A. */
-static void sigmoid_loss_hessian(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_t *codes,
+static void sigmoid_loss_hessian(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
                                  const ptrdiff_t *classes, const real *W, ptrdiff_t k,
                                  const real *units, double *loss, double *gradient, double *hessian,
                                  real *scratch) {
     sigmoid_pass(X, n, d, codes, classes, W, k, units, loss, gradient, hessian, scratch);
-}
-
-/* to[c * LANES + r] = from[r * row + c] for c < columns; of LANES rows, those past `rows` are 0. */
-static void transpose(const real *from, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns,
-                      real *to) {
-    ptrdiff_t c = 0;
-    for (; rows >= LANES && c + QUAD <= columns; c += QUAD) {
-        vec quad[QUAD];
-        v_transpose(from + c, row, quad);
-        for (ptrdiff_t q = 0; q < QUAD; q++)
-            v_store(to + (c + q) * LANES, quad[q]);
-    }
-    for (; rows >= LANES && c < columns; c++)
-        v_store(to + c * LANES, v_load_column(from + c, row));
-    for (; c < columns; c++)
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            to[c * LANES + r] = r < rows ? from[r * row + c] : 0;
 }
 
 /* Of LANES rows of scores. */
@@ -163,7 +129,7 @@ static softmax_sums softmax_lanes(real *z, ptrdiff_t k) {
 
 /* z, transposed, becomes the residuals p - [code = c] of `rows` <= LANES rows; returns their
  * losses, summed in order of rows. */
-static double softmax_residuals(real *z, ptrdiff_t rows, const ptrdiff_t *codes, ptrdiff_t k) {
+static double softmax_residuals(real *z, ptrdiff_t rows, const int32_t *codes, ptrdiff_t k) {
     real target[LANES] = {0}, losses[LANES], p_others[LANES], at[LANES];
     for (ptrdiff_t r = 0; r < rows; r++)
         target[r] = z[codes[r] * LANES + r];
@@ -181,8 +147,7 @@ static double softmax_residuals(real *z, ptrdiff_t rows, const ptrdiff_t *codes,
 }
 
 /* z becomes residuals; returns the stretch's loss. `columns` holds panels * LANES * LANES. */
-static double softmax_rows(const stretch *s, ptrdiff_t rows, const ptrdiff_t *codes,
-                           real *columns) {
+static double softmax_rows(const stretch *s, ptrdiff_t rows, const int32_t *codes, real *columns) {
     const ptrdiff_t stride = (s->capacity + SPARE) * LANES, square = LANES * LANES;
     double loss = 0;
     for (ptrdiff_t r = 0; r < rows; r += LANES) {
@@ -199,7 +164,7 @@ static double softmax_rows(const stretch *s, ptrdiff_t rows, const ptrdiff_t *co
 
 /* loss (1) += sum over rows of log(sum_c exp(z_c)) - z_code, and += its gradient, k x depth; k > 1.
  *   X n x d; codes n, each less than k; W k x depth; units 2 x d. */
-static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_t *codes,
+static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
                          const real *W, ptrdiff_t k, const real *units, double *loss,
                          double *gradient, real *scratch) {
     const stretch s = prepare(d, W, k, scratch);

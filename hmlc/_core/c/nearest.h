@@ -27,6 +27,11 @@ INLINE void store_columns(ptrdiff_t count, const vec columns[], const real *shif
 static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *shift, real *group) {
     vec columns[QUAD];
     ptrdiff_t p = 0;
+    if (d == 2) {
+        v_unzip(X, columns, columns + 1);
+        store_columns(2, columns, shift, group);
+        return;
+    }
     for (; p + QUAD <= whole; p += QUAD) {
         v_transpose(X + p, d, columns);
         store_columns(QUAD, columns, shift + p, group + p * WIDTH);
@@ -41,8 +46,10 @@ static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *s
  * `left`; what is in the lanes of rows past them does not matter. */
 static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *shift, real *group) {
     for (ptrdiff_t v = 0; v < WIDTH; v += LANES, X += LANES * d, left -= LANES, group += LANES) {
-        const ptrdiff_t whole = left >= LANES + QUAD ? d : left >= LANES ? d - d % QUAD : 0;
-        pack_rows(X, d, whole, shift, group);
+        const ptrdiff_t can_read = left >= LANES + QUAD || d == 2 ? d : d - d % QUAD;
+        const ptrdiff_t whole = left >= LANES ? can_read : 0;
+        if (whole > 0)
+            pack_rows(X, d, whole, shift, group);
         for (ptrdiff_t p = whole; p < d; p++)
             for (ptrdiff_t r = 0; r < LANES; r++)
                 group[p * WIDTH + r] = r < left ? X[r * d + p] - shift[p] : 0;
@@ -71,6 +78,7 @@ static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *s
 
 /* Raises best to x.c_j - |c_j|^2/2 for centres j = first ... first + rows - 1, wherever that is
  * larger, and sets index there: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2/2). Ties stay with the lower j.
+ * Neighbours are compared, then the winners of pairs: one after another would wait for each other.
  */
 INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *centres,
                       const real *half, ptrdiff_t first, real *best, real *index) {
@@ -93,14 +101,27 @@ INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *cent
         }
     }
     UNROLL for (int v = 0; v < GROUP; v++) {
-        vec top = v_load(best + v * LANES), at = v_load(index + v * LANES);
+        vec top[TILE_ROWS], at[TILE_ROWS];
         UNROLL for (int i = 0; i < rows; i++) {
-            const mask is_nearer = v_less(top, score[i][v]);
-            top = v_select(is_nearer, score[i][v], top);
-            at = v_select(is_nearer, v_set((real)(first + i)), at);
+            top[i] = score[i][v];
+            at[i] = v_set((real)i);
         }
-        v_store(best + v * LANES, top);
-        v_store(index + v * LANES, at);
+        UNROLL for (int step = 1; step < rows; step *= 2) {
+            UNROLL for (int i = 0; i + step < rows; i += 2 * step) {
+                const mask is_nearer = v_less(top[i], top[i + step]);
+                top[i] = v_select(is_nearer, top[i + step], top[i]);
+                at[i] = v_select(is_nearer, at[i + step], at[i]);
+            }
+        }
+        at[0] = v_add(at[0], v_set((real)first));
+        if (first > 0) {
+            const vec before = v_load(best + v * LANES);
+            const mask is_nearer = v_less(before, top[0]);
+            top[0] = v_select(is_nearer, top[0], before);
+            at[0] = v_select(is_nearer, at[0], v_load(index + v * LANES));
+        }
+        v_store(best + v * LANES, top[0]);
+        v_store(index + v * LANES, at[0]);
     }
 }
 
@@ -134,33 +155,30 @@ static search new_search(const real *shift, const real *centres, ptrdiff_t k, pt
 static void nearest_long_rows(const long_rows *l, const real *X, ptrdiff_t left, real *index) {
     for (ptrdiff_t r = 0; r < smaller(left, WIDTH); r += LONG_ROWS) {
         const ptrdiff_t rows = smaller(left - r, LONG_ROWS);
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            const ptrdiff_t later = smaller(r + i + LONG_ROWS, left - 1);
-            take_row(l, i, X + (r + i) * l->d, X + later * l->d);
+        const real *x[LONG_ROWS], *later[LONG_ROWS];
+        for (ptrdiff_t i = 0; i < LONG_ROWS; i++) {
+            x[i] = X + smaller(r + i, left - 1) * l->d;
+            later[i] = X + smaller(r + i + LONG_ROWS, left - 1) * l->d;
         }
-        score_rows(l);
+        score_rows(l, x, later);
         for (ptrdiff_t i = 0; i < rows; i++)
             index[r + i] = (real)first_largest(l, i);
     }
 }
 
 /* index[r] = the nearest centre, of equals the first, to row r of the WIDTH at X, of which there
- * are `left`. */
-static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *index) {
+ * are `left`. Rows that are not long are packed into `group`. */
+static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *group, real *index) {
     if (is_long(s->k, s->d)) {
         nearest_long_rows(&s->few, X, left, index);
         return;
     }
-    real best[WIDTH];
-    for (int r = 0; r < WIDTH; r++) {
-        best[r] = -(real)INFINITY;
-        index[r] = 0;
-    }
-    pack_group(X, left, s->d, s->shift, s->group);
+    real best[WIDTH] = {0};
+    pack_group(X, left, s->d, s->shift, group);
     const ptrdiff_t tiles = (s->k + TILE_ROWS - 1) / TILE_ROWS;
     for (ptrdiff_t t = 0; t < tiles; t++) {
         const ptrdiff_t first = s->k * t / tiles, rows = s->k * (t + 1) / tiles - first;
-#define BEST(rows) best_tile(rows, s->group, s->d, s->centres, s->half, first, best, index)
+#define BEST(rows) best_tile(rows, group, s->d, s->centres, s->half, first, best, index)
         WITH_CONSTANT(rows, BEST)
     }
 }

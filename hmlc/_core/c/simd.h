@@ -46,6 +46,12 @@ enum { LANES = 512 / HMLC_REAL_BITS };
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #include <immintrin.h>
 #if HMLC_REAL_BITS == 32
+#define EVEN(a, b)                                                                                 \
+    _mm512_permutex2var_ps(                                                                        \
+        a, _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0), b)
+#define ODD(a, b)                                                                                  \
+    _mm512_permutex2var_ps(                                                                        \
+        a, _mm512_set_epi32(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1), b)
 #define MM(op) _mm512_##op##_ps
 #define REG __m512
 #define MASK __mmask16
@@ -54,6 +60,8 @@ enum { LANES = 512 / HMLC_REAL_BITS };
 #define WIDEN(p) _mm512_castps128_ps512(_mm_loadu_ps(p))
 #define INSERT(a, p, place) _mm512_insertf32x4(a, _mm_loadu_ps(p), place)
 #else
+#define EVEN(a, b) _mm512_permutex2var_pd(a, _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0), b)
+#define ODD(a, b) _mm512_permutex2var_pd(a, _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1), b)
 #define MM(op) _mm512_##op##_pd
 #define REG __m512d
 #define MASK __mmask8
@@ -66,18 +74,26 @@ enum { LANES = 512 / HMLC_REAL_BITS };
     INSERT(INSERT(INSERT(WIDEN(p), (p) + (step), 1), (p) + 2 * (step), 2), (p) + 3 * (step), 3)
 #define FMA(a, b, c) MM(fmadd)(a, b, c)
 #define LESS(a, b) COMPARE(a, b, _CMP_LT_OQ)
+#define EQUAL(a, b) COMPARE(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) MM(mask_blend)(m, b, a)
+#define ALL(m) ((m) == (MASK) - 1)
 enum { REGS = 1, TILE_ROWS = 8 };
 
 #elif defined(__AVX2__)
 #include <immintrin.h>
 #if HMLC_REAL_BITS == 32
+#define UNZIP(a, b, pick)                                                                          \
+    _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(_mm256_shuffle_ps(a, b, pick)), 0xd8))
+#define EVEN(a, b) UNZIP(a, b, 0x88)
+#define ODD(a, b) UNZIP(a, b, 0xdd)
 #define MM(op) _mm256_##op##_ps
 #define REG __m256
 #define POW2(a) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23))
 #define WIDEN(p) _mm256_castps128_ps256(_mm_loadu_ps(p))
 #define INSERT(a, p, place) _mm256_insertf128_ps(a, _mm_loadu_ps(p), place)
 #else
+#define EVEN(a, b) _mm256_permute4x64_pd(_mm256_unpacklo_pd(a, b), 0xd8)
+#define ODD(a, b) _mm256_permute4x64_pd(_mm256_unpackhi_pd(a, b), 0xd8)
 #define MM(op) _mm256_##op##_pd
 #define REG __m256d
 #define POW2(a) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), 52))
@@ -88,17 +104,23 @@ enum { REGS = 1, TILE_ROWS = 8 };
 #define MASK REG
 #define FMA(a, b, c) MM(fmadd)(a, b, c)
 #define LESS(a, b) MM(cmp)(a, b, _CMP_LT_OQ)
+#define EQUAL(a, b) MM(cmp)(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) MM(blendv)(b, a, m)
+#define ALL(m) (MM(movemask)(m) == (1 << REG_LANES) - 1)
 enum { REGS = 2, TILE_ROWS = 6 };
 
 #elif defined(__SSE2__) || defined(_M_X64)
 /* The x86-64 baseline has no FMA: its results agree with the others' to rounding, not in bits. */
 #include <emmintrin.h>
 #if HMLC_REAL_BITS == 32
+#define EVEN(a, b) _mm_shuffle_ps(a, b, 0x88)
+#define ODD(a, b) _mm_shuffle_ps(a, b, 0xdd)
 #define MM(op) _mm_##op##_ps
 #define REG __m128
 #define POW2(a) _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(a), 23))
 #else
+#define EVEN(a, b) _mm_unpacklo_pd(a, b)
+#define ODD(a, b) _mm_unpackhi_pd(a, b)
 #define MM(op) _mm_##op##_pd
 #define REG __m128d
 #define POW2(a) _mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(a), 52))
@@ -107,7 +129,9 @@ enum { REGS = 2, TILE_ROWS = 6 };
 #define QUADS(p, step) ((void)(step), LOAD(p))
 #define FMA(a, b, c) MM(add)(MM(mul)(a, b), c)
 #define LESS(a, b) MM(cmplt)(a, b)
+#define EQUAL(a, b) MM(cmpeq)(a, b)
 #define SELECT(m, a, b) MM(or)(MM (and)(m, a), MM(andnot)(m, b))
+#define ALL(m) (MM(movemask)(m) == (1 << REG_LANES) - 1)
 enum { REGS = 4, TILE_ROWS = 2 };
 
 #elif defined(__aarch64__) || defined(_M_ARM64)
@@ -119,6 +143,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f32
 #define NEON_LOAD vld1q_f32
 #define NEON_STORE vst1q_f32
+#define NEON_WORDS(m) (m)
 #define POW2(a) vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23))
 #else
 #define NEON(op) v##op##q_f64
@@ -127,12 +152,15 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f64
 #define NEON_LOAD vld1q_f64
 #define NEON_STORE vst1q_f64
+#define NEON_WORDS(m) vreinterpretq_u32_u64(m)
 #define POW2(a) vreinterpretq_f64_s64(vshlq_n_s64(vreinterpretq_s64_f64(a), 52))
 #endif
 #define QUADS(p, step) ((void)(step), LOAD(p))
 #define FMA(a, b, c) NEON(fma)(c, a, b)
 #define LESS(a, b) NEON(clt)(a, b)
+#define EQUAL(a, b) NEON(ceq)(a, b)
 #define SELECT(m, a, b) NEON(bsl)(m, a, b)
+#define ALL(m) (vminvq_u32(NEON_WORDS(m)) == UINT32_MAX)
 enum { REGS = 4, TILE_ROWS = 4 };
 
 #else
@@ -144,7 +172,9 @@ enum { REGS = 4, TILE_ROWS = 4 };
 #define FMA(a, b, c) ((a) * (b) + (c))
 #endif
 #define LESS(a, b) ((a) < (b))
+#define EQUAL(a, b) ((a) == (b))
 #define SELECT(m, a, b) ((m) ? (a) : (b))
+#define ALL(m) (m)
 #define POW2(a) r_pow2(a)
 static inline real r_pow2(real a) {
     real_int bits;
@@ -179,6 +209,8 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define SQRT(a) NEON(sqrt)(a)
 #define ZIP_LOW(a, b) NEON(zip1)(a, b)
 #define ZIP_HIGH(a, b) NEON(zip2)(a, b)
+#define EVEN(a, b) NEON(uzp1)(a, b)
+#define ODD(a, b) NEON(uzp2)(a, b)
 #define QUAD (128 / HMLC_REAL_BITS)
 #else
 #define LOAD(p) (*(p))
@@ -209,6 +241,13 @@ typedef struct {
 #define EACH _Pragma("clang loop unroll(full)") for (int i = 0; i < REGS; i++)
 #else
 #define EACH for (int i = 0; i < REGS; i++)
+#endif
+
+/* Unrolls the loop that follows, of a constant length, for the same reason. */
+#if defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 16")
+#else
+#define UNROLL
 #endif
 
 INLINE vec v_load(const real *p) {
@@ -254,6 +293,17 @@ INLINE mask v_less(vec a, vec b) {
     mask m;
     EACH m.r[i] = LESS(a.r[i], b.r[i]);
     return m;
+}
+INLINE mask v_equal(vec a, vec b) {
+    mask m;
+    EACH m.r[i] = EQUAL(a.r[i], b.r[i]);
+    return m;
+}
+/* Whether all lanes are true. */
+INLINE int v_all(mask m) {
+    int all = 1;
+    EACH all &= ALL(m.r[i]);
+    return all;
 }
 /* m ? a : b */
 INLINE vec v_select(mask m, vec a, vec b) {
@@ -317,6 +367,20 @@ INLINE vec v_load_column(const real *from, ptrdiff_t row) {
     for (ptrdiff_t r = 0; r < LANES; r++)
         lanes[r] = from[r * row];
     return v_load(lanes);
+}
+
+/* even lane r = from[2 r], odd lane r = from[2 r + 1]: LANES rows of two columns. */
+INLINE void v_unzip(const real *from, vec *even, vec *odd) {
+#if QUAD == 1
+    EACH even->r[i] = LOAD(from + 2 * i);
+    EACH odd->r[i] = LOAD(from + 2 * i + 1);
+#else
+    EACH {
+        const REG a = LOAD(from + 2 * i * REG_LANES), b = LOAD(from + (2 * i + 1) * REG_LANES);
+        even->r[i] = EVEN(a, b);
+        odd->r[i] = ODD(a, b);
+    }
+#endif
 }
 
 /* columns[c] lane r = from[r * row + c]: LANES rows of QUAD columns, transposed. Quads of QUAD

@@ -18,17 +18,29 @@ def lloyd(
     X: Real,
     shift: Real,
     centres: Real,
-    labels: NDArray[np.int32],
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
-    """Take one step of Lloyd (1982): new labels, and each cluster's sum of x - shift and count."""
-    before = labels.copy()
+    """Take one step of Lloyd (1982): each cluster's sum of x - shift, and number of rows."""
+    labels = np.empty(len(X), np.int32)
     assign(X, shift, centres, labels)
-    changed += np.count_nonzero(labels != before)
     np.add.at(sums, labels, X - shift)
     counts += np.bincount(labels, minlength=len(centres))
+
+
+def settle(
+    X: Real,
+    shift: Real,
+    near: Real,
+    centres: Real,
+    labels: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    total: Double,
+) -> None:
+    """Label rows by the centres, and add each cluster's number of rows and the inertia."""
+    assign(X, shift, near, labels)
+    counts += np.bincount(labels, minlength=len(centres))
+    total += np.sum((X - centres[labels]) ** 2, dtype=np.float64)
 
 
 def lloyd_bounded(
@@ -39,7 +51,6 @@ def lloyd_bounded(
     labels: NDArray[np.int32],
     lower: Real,
     upper: Real,
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
@@ -73,7 +84,6 @@ def lloyd_bounded(
     for moved, cluster, sign in ((is_new, after, 1), (is_new & had_one, before, -1)):
         np.add.at(sums, cluster[moved], sign * rows[moved].astype(np.float64))
         np.add.at(counts, cluster[moved], sign)
-    changed += np.count_nonzero(is_new)
     labels[is_open] = after
 
 
@@ -106,6 +116,54 @@ def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None
     starts = np.arange(0, len(X), _BLOCK_ROWS)
     if len(starts):
         block_totals[:] = np.add.reduceat(closest.astype(np.float64), starts)
+
+
+def nearer(
+    X: Real,
+    shift: Real,
+    candidates: Real,
+    closest: Real,
+    first: int,
+    which: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    squares: Real,
+) -> int:
+    """List rows and candidates nearer to each other than closest; return how many there are."""
+    each = _squares(X, candidates)
+    near, candidate = np.nonzero(each < closest[:, np.newaxis])
+    kept = slice(min(len(near), len(which)))
+    which[kept], rows[kept] = candidate[kept], first + near[kept]
+    squares[kept] = each[near, candidate][kept]
+    return len(near)
+
+
+def choose(
+    closest: Real,
+    rows: NDArray[np.int64],
+    squares: Real,
+    starts: NDArray[np.int64],
+    places: NDArray[np.int64],
+    draws: Double,
+    tries: int,
+    chosen: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Choose, of every `tries` candidates with draw < closest, the one that lowers it most.
+
+    Returns how many were chosen, and how many candidates that took.
+    """
+    count = used = 0
+    while count < len(chosen):
+        drawn = used + np.flatnonzero(draws[used:] < closest[places[used:]])[:tries]
+        if len(drawn) < tries:
+            break
+        lists = [slice(starts[t], starts[t + 1]) for t in drawn]
+        gains = [np.sum(np.maximum(closest[rows[s]] - squares[s], 0), dtype=float) for s in lists]
+        best = int(np.argmax(gains))
+        near = rows[lists[best]]
+        closest[near] = np.minimum(closest[near], squares[lists[best]])
+        chosen[count], used = drawn[best], int(drawn[-1]) + 1
+        count += 1
+    return count, used
 
 
 def distances(X: Real, centres: Real, out: Real) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.floating]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.int32]
+Classes = NDArray[np.intp]
 Sums = NDArray[np.float64]
 
 
@@ -16,7 +17,7 @@ def _design(X: Reals, units: Reals) -> NDArray[Any]:
 
 
 def sigmoid_loss(
-    X: Reals, codes: Codes, classes: Codes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+    X: Reals, codes: Codes, classes: Classes, W: Reals, units: Reals, loss: Sums, gradient: Sums
 ) -> None:
     """Add every column's log(1 + exp(m)), m = -z in its class's rows and z in others."""
     A = _design(X, units)
@@ -30,7 +31,7 @@ def sigmoid_loss(
 def sigmoid_loss_hessian(
     X: Reals,
     codes: Codes,
-    classes: Codes,
+    classes: Classes,
     W: Reals,
     units: Reals,
     loss: Sums,

@@ -49,8 +49,9 @@ def _values(X: Array, units: Array, layers: list[Array], activation: int) -> lis
 
 
 def _softmax(z: Array) -> Array:
-    e = np.exp(z - np.max(z, axis=1, keepdims=True))
-    return e / np.sum(e, axis=1, keepdims=True)
+    e: Array = np.exp(z - np.max(z, axis=1, keepdims=True))
+    e /= np.sum(e, axis=1, keepdims=True)
+    return e
 
 
 def _loss(loss: int, z: Array, Y: Array) -> tuple[float, Array]:

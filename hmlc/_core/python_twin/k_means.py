@@ -35,20 +35,34 @@ def lloyd(
     X: Real,
     shift: Real,
     centres: Real,
-    labels: NDArray[np.int32],
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
-    """Take one step of Lloyd (1982): new labels, and each cluster's sum of x - shift and count."""
-    before = labels.tolist()
+    """Take one step of Lloyd (1982): each cluster's sum of x - shift, and number of rows."""
+    labels = np.empty(len(X), np.int32)
     assign(X, shift, centres, labels)
     offset = shift.tolist()
-    for row, old, label in zip(X.tolist(), before, labels.tolist(), strict=True):
-        changed[0] += old != label
+    for row, label in zip(X.tolist(), labels.tolist(), strict=True):
         counts[label] += 1
         for p, x in enumerate(row):
             sums[label, p] += x - offset[p]
+
+
+def settle(
+    X: Real,
+    shift: Real,
+    near: Real,
+    centres: Real,
+    labels: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    total: Double,
+) -> None:
+    """Label rows by the centres, and add each cluster's number of rows and the inertia."""
+    assign(X, shift, near, labels)
+    places = centres.tolist()
+    for row, label in zip(X.tolist(), labels.tolist(), strict=True):
+        counts[label] += 1
+        total[0] += _square(row, places[label])
 
 
 def lloyd_bounded(
@@ -59,7 +73,6 @@ def lloyd_bounded(
     labels: NDArray[np.int32],
     lower: Real,
     upper: Real,
-    changed: NDArray[np.int64],
     sums: Double,
     counts: NDArray[np.int64],
 ) -> None:
@@ -89,7 +102,6 @@ def lloyd_bounded(
         if label == before:
             continue
         labels[r] = label
-        changed[0] += 1
         for cluster, sign in ((label, 1), (before, -1)):
             if cluster >= 0:
                 counts[cluster] += sign
@@ -136,6 +148,65 @@ def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None
     for r, (row, least) in enumerate(zip(X.tolist(), closest.tolist(), strict=True)):
         closest[r] = min(least, _square(row, place))
         block_totals[r // _BLOCK_ROWS] += closest[r]
+
+
+def nearer(
+    X: Real,
+    shift: Real,
+    candidates: Real,
+    closest: Real,
+    first: int,
+    which: NDArray[np.int32],
+    rows: NDArray[np.int64],
+    squares: Real,
+) -> int:
+    """List rows and candidates nearer to each other than closest; return how many there are."""
+    count = 0
+    places = candidates.tolist()
+    for r, (row, least) in enumerate(zip(X.tolist(), closest.tolist(), strict=True)):
+        for t, candidate in enumerate(places):
+            square = _square(row, candidate)
+            if square < least:
+                if count < len(which):
+                    which[count], rows[count], squares[count] = t, first + r, square
+                count += 1
+    return count
+
+
+def choose(
+    closest: Real,
+    rows: NDArray[np.int64],
+    squares: Real,
+    starts: NDArray[np.int64],
+    places: NDArray[np.int64],
+    draws: Double,
+    tries: int,
+    chosen: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Choose, of every `tries` candidates with draw < closest, the one that lowers it most.
+
+    Returns how many were chosen, and how many candidates that took.
+    """
+    listed, near, begins = rows.tolist(), squares.tolist(), starts.tolist()
+    count = used = 0
+    while count < len(chosen):
+        t, met, best, most = used, 0, 0, -1.0
+        while t < len(places) and met < tries:
+            if draws[t] < closest[places[t]]:
+                gain = 0.0
+                for e in range(begins[t], begins[t + 1]):
+                    gain += max(float(closest[listed[e]]) - near[e], 0.0)
+                if gain > most:
+                    best, most = t, gain
+                met += 1
+            t += 1
+        if met < tries:
+            break
+        for e in range(begins[best], begins[best + 1]):
+            closest[listed[e]] = min(closest[listed[e]], near[e])
+        chosen[count], used = best, t
+        count += 1
+    return count, used
 
 
 def distances(X: Real, centres: Real, out: Real) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.floating]
-Codes = NDArray[np.intp]
+Codes = NDArray[np.int32]
+Classes = NDArray[np.intp]
 Sums = NDArray[np.float64]
 
 
@@ -28,7 +29,7 @@ def _dot(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def sigmoid_loss(
-    X: Reals, codes: Codes, classes: Codes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+    X: Reals, codes: Codes, classes: Classes, W: Reals, units: Reals, loss: Sums, gradient: Sums
 ) -> None:
     """Add every column's log(1 + exp(m)), m = -z in its class's rows and z in others."""
     labels, weights = classes.tolist(), W.tolist()
@@ -46,7 +47,7 @@ def sigmoid_loss(
 def sigmoid_loss_hessian(
     X: Reals,
     codes: Codes,
-    classes: Codes,
+    classes: Classes,
     W: Reals,
     units: Reals,
     loss: Sums,

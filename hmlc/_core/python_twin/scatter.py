@@ -3,41 +3,85 @@
 import numpy as np
 from numpy.typing import NDArray
 
+Sums = NDArray[np.float64]
+
 
 @np.errstate(over="ignore", invalid="ignore")
 def update(
     X: NDArray[np.floating],
     Y: NDArray[np.floating],
-    count: NDArray[np.float64],
-    mean: NDArray[np.float64],
-    S: NDArray[np.float64],
+    count: Sums,
+    origin: Sums,
+    sums: Sums,
+    S: Sums,
     start: int,
     stop: int,
 ) -> None:
-    """Join the rows of [X | Y] to (count, mean, S), S's columns start to stop.
+    """Add the rows of [X | Y] to (count, origin, sums, S), S's rows start to stop.
 
-    Chan, Golub and LeVeque (1979), eq. 2.1, with a product for the square.
+    Chan, Golub and LeVeque (1983), eq. 1.6, about the mean of the first 256 rows.
     """
     rows = [[*x, *y] for x, y in zip(X.tolist(), Y.tolist(), strict=True)]
     n = len(rows)
     if n == 0 or start == stop:
         return
-    before, after = float(count[0]), float(count[0]) + n
-    change = []
     for j in range(stop):
-        first = rows[0][j]
-        total = 0.0
+        if count[0] == 0:
+            total = 0.0
+            for row in rows[:256]:
+                total += row[j] - rows[0][j]
+            origin[j] = X.dtype.type(rows[0][j] + total / min(n, 256))
+        about, total = float(origin[j]), 0.0
         for row in rows:
-            total += row[j] - first
-        rows_mean = first + total / n
-        for row in rows:
-            row[j] -= rows_mean
-        change.append(rows_mean - float(mean[j]))
-        mean[j] += change[j] * (n / after)
-    for j in range(start, stop):
-        for i in range(j + 1):
+            row[j] -= about
+            total += row[j]
+        sums[j] += total
+    for i in range(start, stop):
+        for j in range(i + 1):
             products = 0.0
             for row in rows:
                 products += row[i] * row[j]
-            S[i, j] += products + change[i] * change[j] * (before * n / after)
+            S[i, j] += products
+    count[0] += n
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def merge(
+    count: Sums,
+    origin: Sums,
+    sums: Sums,
+    S: Sums,
+    more_count: Sums,
+    more_origin: Sums,
+    more_sums: Sums,
+    more_S: Sums,
+) -> None:
+    """Add the state of later rows, and move the origin to the mean.
+
+    Chan, Golub and LeVeque (1979), eq. 2.1, with a product for the square.
+    """
+    before, more = count[0], more_count[0]
+    after = before + more
+    mean = [origin[j] + sums[j] / before for j in range(len(sums))]
+    change = [more_origin[j] + more_sums[j] / more - mean[j] for j in range(len(sums))]
+    for i in range(len(sums)):
+        for j in range(i + 1):
+            S[i, j] -= sums[i] * sums[j] / before
+            S[i, j] += more_S[i, j] - more_sums[i] * more_sums[j] / more
+            S[i, j] += before / after * more * change[i] * change[j]
+    for j in range(len(sums)):
+        origin[j] = mean[j] + change[j] * (more / after)
+        sums[j] = 0
     count[0] = after
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def centre(count: Sums, origin: Sums, sums: Sums, S: Sums) -> None:
+    """Move the origin to the mean, and mirror S's lower triangle into the upper."""
+    for i in range(len(sums)):
+        for j in range(i + 1):
+            S[i, j] -= sums[i] * sums[j] / count[0]
+            S[j, i] = S[i, j]
+    for j in range(len(sums)):
+        origin[j] += sums[j] / count[0]
+        sums[j] = 0

@@ -1,0 +1,42 @@
+import numpy as np
+
+from hmlc._core._types import Matrix, Real, Vector
+
+def lloyd(
+    X: Matrix[Real],
+    shift: Vector[Real],
+    centres: Matrix[Real],
+    labels: Vector[np.int32],
+    changed: Vector[np.int64],
+    sums: Matrix[np.float64],
+    counts: Vector[np.int64],
+) -> None: ...
+def lloyd_bounded(
+    X: Matrix[Real],
+    shift: Vector[Real],
+    centres: Matrix[Real],
+    steps: Vector[Real],
+    labels: Vector[np.int32],
+    lower: Matrix[Real],
+    upper: Vector[Real],
+    changed: Vector[np.int64],
+    sums: Matrix[np.float64],
+    counts: Vector[np.int64],
+) -> None: ...
+def assign(
+    X: Matrix[Real], shift: Vector[Real], centres: Matrix[Real], labels: Vector[np.int32]
+) -> None: ...
+def inertia(
+    X: Matrix[Real],
+    centres: Matrix[Real],
+    labels: Vector[np.int32],
+    squares: Vector[Real],
+    total: Vector[np.float64],
+) -> None: ...
+def potentials(
+    X: Matrix[Real], candidates: Matrix[Real], closest: Vector[Real], totals: Vector[np.float64]
+) -> None: ...
+def approach(
+    X: Matrix[Real], centre: Vector[Real], closest: Vector[Real], block_totals: Vector[np.float64]
+) -> None: ...
+def distances(X: Matrix[Real], centres: Matrix[Real], out: Matrix[Real]) -> None: ...

@@ -1,0 +1,12 @@
+import numpy as np
+
+from hmlc._core._types import Real, Vector
+
+def sweep(
+    scores: Vector[Real],
+    labels: Vector[np.uint8],
+    thresholds: Vector[Real],
+    precisions: Vector[np.float64],
+    recalls: Vector[np.float64],
+    f1s: Vector[np.float64],
+) -> tuple[int, int]: ...
