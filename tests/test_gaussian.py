@@ -11,8 +11,8 @@ import hmlc
 from hmlc._backend import kernels
 
 # Shapes about the vector's lanes (8, 16), the panel of 64 columns, the tiles of 6 and 8 rows of W,
-# and the four panels of rows in scratch.
-SHAPES = [(1, 1), (5, 2), (16, 6), (17, 8), (33, 13), (65, 64), (70, 65), (130, 131)]
+# the four panels of rows in scratch, and the block of 256 rows.
+SHAPES = [(1, 1), (5, 2), (16, 6), (17, 8), (33, 13), (65, 64), (300, 70), (130, 131)]
 
 
 def problem(n, d, dtype, rng, offset=0.0):

@@ -254,6 +254,18 @@ def test_bad_input_leaves_the_detector_as_it_was(parameters, X, y, error, match)
     assert before == after
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_no_row(wrong, covariance, dtype, rng):
+    """Though a row too far out for a number, whose score is -infinity too, is one."""
+    X = rng.normal(size=(400, 5)).astype(dtype)
+    detector = GaussianAnomalyDetector(covariance=covariance).fit(X)
+    X[7] = np.finfo(dtype).max
+    assert detector.score_samples(X)[7] == -np.inf
+    X[321, 3] = wrong
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity); .* row 321"):
+        detector.score_samples(X)
+
+
 def test_a_failed_kernel_leaves_the_detector_as_it_was(monkeypatch):
     detector = GaussianAnomalyDetector().fit([[1.0], [3.0]])
     threshold = detector.threshold_

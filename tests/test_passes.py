@@ -54,6 +54,39 @@ def reduce_order(n_rows, n_jobs):
     return ",".join(result)
 
 
+@given(st.permutations(range(13)), st.integers(1, 13))
+def test_the_tree_joins_neighbours_whoever_comes_first(order, n_lanes):
+    tree = _passes._Tree(n_lanes, lambda left, right: left.append(right))
+    for lane in order:
+        if lane < n_lanes:
+            tree.join(lane, [lane])
+    nodes = [[lane] for lane in range(n_lanes)]
+    while len(nodes) > 1:
+        for left, right in zip(nodes[::2], nodes[1::2], strict=False):
+            left.append(right)
+        nodes = nodes[::2]
+    assert tree.total == nodes
+
+
+def test_few_partials_are_held_at_a_time():
+    """On one thread: one for each level of the tree, and the lane's own."""
+    held, most = [0], [0]
+
+    def new_partial():
+        held[0] += 1
+        most[0] = max(most[0], held[0])
+        return [0]
+
+    def merge(left, right):
+        held[0] -= 1
+
+    X = np.zeros((64 * 256, 1))
+    _passes.reduce_rows(
+        X, np.float64, lambda *_: None, new_partial, merge, n_jobs=1, flops_per_row=1e9
+    )
+    assert most[0] == 7
+
+
 @pytest.mark.parametrize("n_jobs", [2, 3, 7])
 def test_reduction_tree_does_not_depend_on_threads(n_jobs):
     for n_rows in (1, 300, 5_000, 100_000):

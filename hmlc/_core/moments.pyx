@@ -26,7 +26,8 @@ def update(const real[:, ::1] X, double[::1] count, double[::1] mean, double[::1
         raise ValueError("update: lengths of count, mean and m2 do not fit X")
     if n == 0 or d == 0:
         return
-    cdef real[::1] scratch = np.empty(3 * 16 * d, dtype=np.float32 if real is float else np.float64)
+    cdef real[::1] scratch = np.empty((3 * d + 1) * 16,
+                                      dtype=np.float32 if real is float else np.float64)
     with nogil:
         moments_update(&X[0, 0], n, d, &count[0], &mean[0], &m2[0], &scratch[0])
 

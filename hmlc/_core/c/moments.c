@@ -6,33 +6,63 @@
 /* Folded rows that are read through before the next columns: they stay in the first cache. */
 enum { DEPTH = 16 };
 
+#if defined(__GNUC__)
+#define UNROLL _Pragma("GCC unroll 4")
+#else
+#define UNROLL
+#endif
+
 /* Narrow rows are taken LANES at a time, as one row of LANES * d: full vectors at any width. */
 INLINE ptrdiff_t rows_folded(ptrdiff_t d) {
     return d < 4 * LANES ? LANES : 1;
 }
 
-/* The first d of `values` fold times, one after the other. */
+/* The first d of `values` fold times, one after the other. `fold` is a power of two. */
 static void repeat(real *values, ptrdiff_t d, ptrdiff_t fold) {
-    for (ptrdiff_t j = d; j < fold * d; j++)
-        values[j] = values[j - d];
+    for (ptrdiff_t filled = d; filled < fold * d; filled *= 2)
+        memcpy(values + filled, values, (size_t)filled * sizeof(real));
 }
 
-/* sum1 += x - shift and sum2 += (x - shift)^2 over `depth` stretches of `length` values, each
- * `stride` after the one before. The sums stay in registers along the depth. */
+/* Vectors that are summed side by side, for a sum waits for the one before it. */
+enum { WIDE = REGS <= 2 ? 4 / REGS : 1 };
+
+/* sum1 += x - shift and sum2 += (x - shift)^2 over `depth` stretches of `vectors` vectors, each
+ * `stride` values after the one before. The sums stay in registers along the depth, and the next
+ * `depth` stretches are asked for. */
+INLINE void add_vectors(int vectors, const real *x, ptrdiff_t depth, ptrdiff_t stride,
+                        const real *shift, real *sum1, real *sum2) {
+    vec s[WIDE], first[WIDE], second[WIDE];
+    UNROLL
+    for (int k = 0; k < vectors; k++) {
+        s[k] = v_load(shift + k * LANES);
+        first[k] = v_load(sum1 + k * LANES);
+        second[k] = v_load(sum2 + k * LANES);
+    }
+    for (ptrdiff_t r = 0; r < depth; r++, x += stride) {
+        const uintptr_t next = (uintptr_t)x + (uintptr_t)(depth * stride) * sizeof(real);
+        UNROLL
+        for (int k = 0; k < vectors; k++) {
+            prefetch(next + (uintptr_t)k * sizeof(vec));
+            const vec e = v_sub(v_load(x + k * LANES), s[k]);
+            first[k] = v_add(first[k], e);
+            second[k] = v_fma(e, e, second[k]);
+        }
+    }
+    UNROLL
+    for (int k = 0; k < vectors; k++) {
+        v_store(sum1 + k * LANES, first[k]);
+        v_store(sum2 + k * LANES, second[k]);
+    }
+}
+
+/* The same over stretches of `length` values. */
 static void add_deviations(const real *x, ptrdiff_t depth, ptrdiff_t stride, ptrdiff_t length,
                            const real *shift, real *sum1, real *sum2) {
     ptrdiff_t j = 0;
-    for (; j + LANES <= length; j += LANES) {
-        const vec s = v_load(shift + j);
-        vec first = v_load(sum1 + j), second = v_load(sum2 + j);
-        for (ptrdiff_t r = 0; r < depth; r++) {
-            const vec e = v_sub(v_load(x + r * stride + j), s);
-            first = v_add(first, e);
-            second = v_fma(e, e, second);
-        }
-        v_store(sum1 + j, first);
-        v_store(sum2 + j, second);
-    }
+    for (; j + WIDE * LANES <= length; j += WIDE * LANES)
+        add_vectors(WIDE, x + j, depth, stride, shift + j, sum1 + j, sum2 + j);
+    for (; j + LANES <= length; j += LANES)
+        add_vectors(1, x + j, depth, stride, shift + j, sum1 + j, sum2 + j);
     for (; j < length; j++)
         for (ptrdiff_t r = 0; r < depth; r++) {
             const real e = x[r * stride + j] - shift[j];
@@ -41,7 +71,16 @@ static void add_deviations(const real *x, ptrdiff_t depth, ptrdiff_t stride, ptr
         }
 }
 
-/* Sums of a block's deviations from `shift`; `scratch` holds shift, sum1 and sum2 of fold * d. */
+/* The sums over the folded rows: row r and row r + half, then halves of that. The last vector runs
+ * over what was added already, and past the sums by less than a vector. */
+static void unfold(real *sums, ptrdiff_t d) {
+    for (ptrdiff_t half = rows_folded(d) / 2; half > 0; half /= 2)
+        for (ptrdiff_t j = 0; j < half * d; j += LANES)
+            v_store(sums + j, v_add(v_load(sums + j), v_load(sums + half * d + j)));
+}
+
+/* Sums of a block's deviations from `shift`; `scratch` holds shift, sum1 and sum2 of fold * d.
+ * Of the sums the first d are left. */
 static void sum_block(const real *X, ptrdiff_t n, ptrdiff_t d, const double *shift, real *scratch) {
     const ptrdiff_t fold = rows_folded(d), width = fold * d, folded = n / fold;
     real *sum1 = scratch + width, *sum2 = sum1 + width;
@@ -54,35 +93,29 @@ static void sum_block(const real *X, ptrdiff_t n, ptrdiff_t d, const double *shi
         add_deviations(X + r * width, depth, width, width, scratch, sum1, sum2);
     }
     add_deviations(X + folded * width, 1, width, (n - folded * fold) * d, scratch, sum1, sum2);
-}
-
-/* The sum over the folded rows of column j. */
-INLINE double unfold(const real *sums, ptrdiff_t d, ptrdiff_t j) {
-    double total = 0;
-    for (ptrdiff_t f = 0; f < rows_folded(d); f++)
-        total += sums[f * d + j];
-    return total;
+    unfold(sum1, d);
+    unfold(sum2, d);
 }
 
 /* Chan, Golub and LeVeque (1979), eq. 2.1: joins a block's moments about its shift to the state. */
 static void merge_block(ptrdiff_t n, ptrdiff_t d, const real *scratch, double *count, double *mean,
                         double *m2) {
-    const ptrdiff_t width = rows_folded(d) * d;
-    const double before = *count, after = before + (double)n;
+    const real *sum1 = scratch + rows_folded(d) * d, *sum2 = sum1 + rows_folded(d) * d;
+    const double before = *count, after = before + (double)n, part = (double)n / after;
     for (ptrdiff_t j = 0; j < d; j++) {
-        const double sum1 = unfold(scratch + width, d, j), sum2 = unfold(scratch + 2 * width, d, j);
-        const double delta = (double)scratch[j] + sum1 / (double)n - mean[j];
-        m2[j] += sum2 - sum1 * sum1 / (double)n + delta * delta * (before * (double)n / after);
-        mean[j] += delta * ((double)n / after);
+        const double own = (double)sum1[j] * (1 / (double)n);
+        const double delta = (double)scratch[j] + own - mean[j];
+        m2[j] += (double)sum2[j] - (double)sum1[j] * own + delta * delta * (before * part);
+        mean[j] += delta * part;
     }
     *count = after;
 }
 
 /* Adds n rows to the moments (count, mean, m2) of d columns, in blocks of HMLC_BLOCK_ROWS.
- *   X n x d; count 1; mean, m2 d; scratch 3 * d * max(LANES, 1).
+ *   X n x d; count 1; mean, m2 d; scratch (3 * d + 1) * LANES.
  * Deviations are taken from the mean so far (of the first block: from its first row, then its
  * mean), so a constant column has m2 = 0 exactly and nothing cancels when the mean is far from 0.
- * Sums: within a block rows r, r + LANES, ... in order, then those in order, in float64. */
+ * Sums: within a block rows r, r + fold, ... in order, then those in a tree; blocks in float64. */
 static void update(const real *X, ptrdiff_t n, ptrdiff_t d, double *count, double *mean, double *m2,
                    real *scratch) {
     for (ptrdiff_t r = 0; r < n; r += HMLC_BLOCK_ROWS) {
@@ -93,7 +126,7 @@ static void update(const real *X, ptrdiff_t n, ptrdiff_t d, double *count, doubl
                 mean[j] = block[j];
             sum_block(block, rows, d, mean, scratch);
             for (ptrdiff_t j = 0; j < d; j++)
-                mean[j] += unfold(scratch + rows_folded(d) * d, d, j) / (double)rows;
+                mean[j] += (double)scratch[rows_folded(d) * d + j] / (double)rows;
         }
         sum_block(block, rows, d, mean, scratch);
         merge_block(rows, d, scratch, count, mean, m2);
