@@ -23,7 +23,7 @@ def _units(header: Header, mean: Array, scale: Array) -> None:
 
 
 def _scaler(header: Header, model: Any) -> None:
-    _units(header, model.mean_, model.scale_)
+    _units(header, *model._units(header.dtype))
     header.functions("""
 /* y = x in standard units, NAME_n_features numbers. */
 static inline void NAME_transform(const REAL *x, REAL *y) {
@@ -63,26 +63,27 @@ def _columns(header: Header, made: FeatureMap, width: int) -> str:
     header.size("n_columns", width)
     if made.is_identity:
         return "const REAL *columns = x;"
-    units = "z[j] = x[j];"
+    units, z = "", "x"
     if made._moments is not None:
         _units(header, made._moments.mean, made._moments.scale)
-        units = "z[j] = NAME_divide(x[j] - NAME_mean[j], NAME_scale[j], NAME_inverse_scale[j]);"
+        z = "z"
+        units = """
+    REAL z[NAME_n_features];
+    for (int j = 0; j < NAME_n_features; j++)
+        z[j] = NAME_divide(x[j] - NAME_mean[j], NAME_scale[j], NAME_inverse_scale[j]);"""
     header.size("polynomial_degree", made.polynomial_degree)
     header.size("sinusoid_degree", made.sinusoid_degree)
     header.size("n_powers", made._n_powers)
-    lines = ["NAME_polynomials(z, NAME_n_features, NAME_polynomial_degree, columns);"]
+    lines = [f"NAME_polynomials({z}, NAME_n_features, NAME_polynomial_degree, columns);"]
     if made.sinusoid_degree > 0:
         target = "columns + NAME_n_powers"
-        lines.append(f"NAME_sinusoids(z, NAME_n_features, NAME_sinusoid_degree, {target});")
+        lines.append(f"NAME_sinusoids({z}, NAME_n_features, NAME_sinusoid_degree, {target});")
     calls = "\n    ".join(lines)
     header.functions(f"""
 /* columns = x, then NAME_n_columns - NAME_n_features functions of it. */
-static inline void NAME_features(const REAL *x, REAL *columns) {{
-    REAL z[NAME_n_features];
-    for (int j = 0; j < NAME_n_features; j++) {{
+static inline void NAME_features(const REAL *x, REAL *columns) {{{units}
+    for (int j = 0; j < NAME_n_features; j++)
         columns[j] = x[j];
-        {units}
-    }}
     {calls}
 }}
 """)

@@ -83,8 +83,7 @@ class Graph:
             producer_version=__version__,
         )
         onnx.checker.check_model(model, full_check=True)
-        written: bytes = model.SerializeToString(deterministic=True)
-        return written
+        return bytes(model.SerializeToString(deterministic=True))
 
     # ---- pieces of models ----
 
@@ -151,7 +150,7 @@ class Graph:
 
 
 def _scaler(graph: Graph, model: Any) -> None:
-    made = graph.standardised("X", model.mean_, model.scale_)
+    made = graph.standardised("X", *model._units(graph.dtype))
     graph.output("transform", made, ["n", model.n_features_in_])
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hmlc import __version__
 from hmlc._atomic import write_atomically
-from hmlc._learned import KINDS, Kind, kind_of, names_state, restore_names
+from hmlc._learned import KINDS, Kind, kind_of
 from hmlc._saved_values import check_array, decoded, encoded, is_storable, stored_dtype
 from hmlc._state import Reader, State
 
@@ -65,7 +65,8 @@ def save(model: Any, path: Any) -> None:
     Parameters
     ----------
     model : estimator or transformer of hmlc
-        Its parameters and what it learned are written; other attributes are not.
+        Its parameters and what it learned are written; other attributes, and what `set_output`
+        chose, are not.
     path : str or path
         File to write.
 
@@ -94,7 +95,7 @@ def save(model: Any, path: Any) -> None:
         parameters[name] = encoded(value, f"parameter {name}", arrays)
     state = None
     if hasattr(model, "n_features_in_"):
-        learned = kind.state_of(model) | names_state(model)
+        learned = kind.state_of(model)
         try:
             _restored(kind, model.get_params(), learned)
         except (TypeError, ValueError, OverflowError) as error:
@@ -155,10 +156,7 @@ def _restored(kind: Kind, parameters: State, state: State | None) -> Any:
         raise ValueError(f"{kind.make.__name__} has no parameter {min(unknown)!r}")
     model = kind.make(**parameters)
     if state is not None:
-        reader = Reader(state)
-        kind.restore(model, reader)
-        restore_names(model, reader)
-        reader.finish()
+        kind.restore(model, Reader(state))
     return model
 
 

@@ -83,19 +83,12 @@ class Reader:
             raise ValueError("classes_ must be an array of two or more labels")
         return array
 
-    def texts(self, name: str, length: int) -> Array | None:
-        """Return an array of text objects, or None where there is nothing of that name."""
-        if name not in self._left:
-            return None
-        array = self._left.pop(name)
-        is_list = isinstance(array, np.ndarray) and array.dtype == object
-        if (
-            not is_list
-            or array.shape != (length,)
-            or not all(isinstance(item, str) for item in array)
-        ):
-            raise ValueError(f"{name} must hold {length} texts")
-        return np.asarray(array)
+    def names(self, name: str, count: int) -> Array:
+        """Return an object array of so many strings."""
+        array: Array = self._take(name)
+        if array.shape != (count,) or not all(type(each) is str for each in array.tolist()):
+            raise ValueError(f"{name} must be an array of {count} strings")
+        return array.astype(object)
 
     def number(self, name: str) -> float:
         """Return a float, which may be infinite."""

@@ -127,6 +127,17 @@ def test_labels_of_any_type(labels, tmp_path):
     assert classes.dtype == model.classes_.dtype.newbyteorder("=")
 
 
+def test_names_of_a_frame_s_columns(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame(rows(), columns=["length", "width", "Höhe", "w 2"])
+    model = hmlc.StandardScaler().fit(frame)
+    hmlc.save(model, tmp_path / "m")
+    assert is_same(vars(hmlc.load(tmp_path / "m")), vars(model))
+    model.feature_names_in_ = model.feature_names_in_[:2]
+    with pytest.raises(ValueError, match="feature_names_in_ must be an array of 4 strings"):
+        hmlc.save(model, tmp_path / "m")
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**200), 2**200) | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple),
