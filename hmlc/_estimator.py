@@ -85,6 +85,18 @@ class Estimator:
         return matrix
 
 
+def answer_few(family: Any, X: Any, *model: Any) -> Any:
+    """Return the answer for a few plain rows by one compiled call, or None.
+
+    For validation and the passes would take longer than the answer. The rows are a float32 or
+    float64 matrix, C-contiguous and finite, as wide as the model, of up to HMLC_FEW_ROWS rows;
+    `model` is what the family's `_few` takes. All else, and every error, is left to the ordinary
+    way, which calls the same kernel.
+    """
+    few = getattr(family, "_few", None)
+    return None if few is None or type(X) is not np.ndarray else few(X, *model)
+
+
 def in_both_types(*arrays: Array) -> dict[np.dtype[Any], list[Array]]:
     """Return parameters by float type, so that an answer for a row need not convert them."""
     with np.errstate(over="ignore"):

@@ -155,6 +155,11 @@ def _approach(rng: Generator) -> tuple[Any, ...]:
     return X, centres[0], rng.uniform(0, 9, 2000), np.zeros(8)
 
 
+def _relative(rng: Generator) -> tuple[Any, ...]:
+    _, shift, centres = _clusters(rng)
+    return centres, shift, np.empty_like(centres)
+
+
 def _distances(rng: Generator) -> tuple[Any, ...]:
     X, _, centres = _clusters(rng)
     return X, centres, np.empty((2000, 16))
@@ -256,6 +261,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),
     Workload("k_means.potentials", "2,000 x 8, 4 candidates", _potentials),
     Workload("k_means.approach", "2,000 x 8", _approach),
+    Workload("k_means.relative", "16 x 8", _relative),
     Workload("k_means.distances", "2,000 x 8, k 16", _distances),
     Workload("gaussian.log_normaliser", "400", lambda rng: (rng.uniform(1, 2, 400),)),
     Workload("gaussian.log_density_diagonal", "5,000 x 10", _density_diagonal),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._estimator import ConvergenceWarning, Estimator, answer_few
 from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
 from hmlc._optimize import reporter
 from hmlc._seeding import plus_plus_seeds, random_seeds
@@ -190,6 +190,11 @@ class KMeans(Estimator):
 
     def predict(self, X: Any) -> Labels:
         """Return the index of each row's nearest centre, int32 of shape (n_samples,)."""
+        self._check_fitted()
+        model = self.n_features_in_, self._shift, self.cluster_centers_
+        few = answer_few(kernels().k_means, X, *model)
+        if few is not None:
+            return few
         rows, centres = self._rows(X)
         labels = np.empty(len(rows.matrix), np.int32)
         rows.assign(centres, labels)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hmlc import _linalg, _optimize, _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._estimator import ConvergenceWarning, Estimator, answer_few
 from hmlc._scatter import Scatter, column_scatter
 from hmlc.features import FeatureMap, column_moments
 
@@ -302,13 +302,18 @@ class LinearRegression(Estimator):
         ValueError, TypeError
             If X is not a finite real matrix with `n_features_in_` columns.
         """
+        self._check_fitted()
+        family = kernels().linalg
+        few = answer_few(family, X, self.n_features_in_, self.coef_, self.intercept_)
+        if few is not None:
+            return few
         matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
         dtype = _validate.compute_dtype(columns)
         W = np.ascontiguousarray(self.coef_, dtype).reshape(-1, columns.shape[1])
         b = np.ascontiguousarray(self.intercept_, dtype)
         out = np.empty((len(columns), len(W)), dtype)
-        affine = kernels().linalg.affine
+        affine = family.affine
         _passes.map_rows(
             columns,
             dtype,

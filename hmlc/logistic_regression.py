@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types
+from hmlc._estimator import ConvergenceWarning, Estimator, answer_few, in_both_types
 from hmlc._logistic_cost import LogisticCost
 from hmlc.features import FeatureMap, column_moments
 
@@ -260,12 +260,17 @@ class LogisticRegression(Estimator):
 
     def _scores(self, X: Any) -> Array:
         """Return the scores of X's rows, (n_rows, 1) for two classes, else (n_rows, n_classes)."""
+        self._check_fitted()
+        family = kernels().logistic
+        few = answer_few(family, X, self.n_features_in_, self._weights_and_units)
+        if few is not None:
+            return few
         matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
         dtype = _validate.compute_dtype(columns)
         weights, units = self._weights_and_units[dtype]
         out = np.empty((len(columns), len(weights)), dtype)
-        kernel = kernels().logistic.scores
+        kernel = family.scores
         _passes.map_rows(
             columns,
             dtype,

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _network, _optimize, _validate
-from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types
+from hmlc._backend import kernels
+from hmlc._estimator import ConvergenceWarning, Estimator, answer_few, in_both_types
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -127,6 +128,11 @@ class _Perceptron(Estimator):
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's answer for every row."""
+        self._check_fitted()
+        model = self._units_and_parameters, self._network.codes
+        few = answer_few(kernels().perceptron, X, self.n_features_in_, *model)
+        if few is not None:
+            return few
         matrix = self._check_rows(X)
         units, parameters = self._units_and_parameters[_validate.compute_dtype(matrix)]
         n_jobs = _validate.check_n_jobs(self.n_jobs)
@@ -299,7 +305,6 @@ class MLPClassifier(_Perceptron):
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every class for every row, (n, n_classes)."""
-        self._check_fitted()
         return self._outputs(X)
 
     def predict(self, X: Any) -> Array:

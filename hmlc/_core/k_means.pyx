@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t, int64_t
 
+from hmlc._core._few cimport address_of, as_plain, few_rows, in_type, plain
 from hmlc._core._types cimport real
+from hmlc._core.elementwise cimport is_finite
 
 cdef extern from "k_means.h" nogil:
     """
@@ -15,6 +18,7 @@ cdef extern from "k_means.h" nogil:
     #define k_means_inertia(X, ...) HMLC_CALL(k_means, inertia, X, __VA_ARGS__)
     #define k_means_potentials(X, ...) HMLC_CALL(k_means, potentials, X, __VA_ARGS__)
     #define k_means_approach(X, ...) HMLC_CALL(k_means, approach, X, __VA_ARGS__)
+    #define k_means_relative(X, ...) HMLC_CALL(k_means, relative, X, __VA_ARGS__)
     #define k_means_distances(X, ...) HMLC_CALL(k_means, distances, X, __VA_ARGS__)
     """
     enum: HMLC_BLOCK_ROWS
@@ -38,6 +42,8 @@ cdef extern from "k_means.h" nogil:
                             void *scratch) noexcept
     void k_means_approach(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centre,
                           void *closest, double *block_totals, void *scratch) noexcept
+    void k_means_relative(const void *centres, Py_ssize_t k, Py_ssize_t d, const void *shift,
+                          void *out) noexcept
     void k_means_distances(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centres,
                            Py_ssize_t k, void *out, void *scratch) noexcept
 
@@ -106,6 +112,42 @@ def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centr
         k_means_assign(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &labels[0], &scratch[0])
 
 
+# Not kernels: these have no twins.
+def _few(X, Py_ssize_t n_columns, shift, centres):
+    """Return the labels of a few plain rows that are finite, else None; see _few.pxd.
+
+    Centres are in their own units here.
+    """
+    cdef plain x = few_rows(X, n_columns), origin = as_plain(shift), own = as_plain(centres)
+    if x.data == NULL or origin.data == NULL or own.data == NULL:
+        return None
+    if origin.columns != n_columns or own.columns != n_columns or own.rows > 1 << 24:
+        return None
+    labels = np.empty(x.rows, np.int32)
+    cdef int32_t *out = <int32_t *>address_of(labels)
+    if x.type == b"f":
+        return labels if _assign(<const float *>x.data, x.rows, origin, own, out) else None
+    return labels if _assign(<const double *>x.data, x.rows, origin, own, out) else None
+
+
+cdef bint _assign(const real *X, Py_ssize_t n, plain shift, plain centres,
+                  int32_t *labels) except -1:
+    """Write the labels, if the rows are finite; return whether they are."""
+    cdef Py_ssize_t k = centres.rows, d = centres.columns
+    if not is_finite(X, n * d):
+        return False
+    cdef real *room = <real *>PyMem_Malloc((k_means_scratch(k, d) + (k + 1) * d) * sizeof(real))
+    if room == NULL:
+        raise MemoryError
+    cdef real *near = room + d
+    cdef real *scratch = near + k * d
+    cdef const real *origin = in_type[real](shift, room)
+    k_means_relative(in_type[real](centres, scratch), k, d, origin, near)
+    k_means_assign(X, n, d, origin, near, k, labels, scratch)
+    PyMem_Free(room)
+    return True
+
+
 def inertia(const real[:, ::1] X, const real[:, ::1] centres, const int32_t[::1] labels,
             real[::1] squares, double[::1] total):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0], r
@@ -147,6 +189,16 @@ def approach(const real[:, ::1] X, const real[::1] centre, real[::1] closest,
     cdef real[::1] scratch = _scratch(1, d, sizeof(real))
     with nogil:
         k_means_approach(&X[0, 0], n, d, &centre[0], &closest[0], &block_totals[0], &scratch[0])
+
+
+def relative(const real[:, ::1] centres, const real[::1] shift, real[:, ::1] out):
+    cdef Py_ssize_t k = centres.shape[0], d = centres.shape[1]
+    if shift.shape[0] != d or out.shape[0] != k or out.shape[1] != d:
+        raise ValueError("relative: lengths of shift and out do not fit centres")
+    if k == 0 or d == 0:
+        return
+    with nogil:
+        k_means_relative(&centres[0, 0], k, d, &shift[0], &out[0, 0])
 
 
 def distances(const real[:, ::1] X, const real[:, ::1] centres, real[:, ::1] out):

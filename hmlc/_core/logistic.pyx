@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+
+from hmlc._core._few cimport address_of, as_plain, few_rows, plain
 from hmlc._core._types cimport real
+from hmlc._core.elementwise cimport is_finite
 
 cdef extern from "logistic.h" nogil:
     """
@@ -16,6 +20,7 @@ cdef extern from "logistic.h" nogil:
     """
     int hmlc_logistic_select()
     Py_ssize_t hmlc_logistic_scratch(Py_ssize_t d, Py_ssize_t k, Py_ssize_t hessians)
+    Py_ssize_t hmlc_logistic_few_scratch(Py_ssize_t d)
     void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const Py_ssize_t *codes,
                                const Py_ssize_t *classes, const void *W, Py_ssize_t k,
                                const void *units, double *loss, double *gradient,
@@ -134,3 +139,35 @@ def log_softmax(real[:, ::1] Z):
 cdef _check_model(Py_ssize_t d, Py_ssize_t depth, Py_ssize_t unit_rows, Py_ssize_t unit_columns):
     if depth != d + 1 or unit_rows != 2 or unit_columns != d:
         raise ValueError("W must have a column more than X, and units be of shape (2, columns)")
+
+
+# Not kernels: these have no twins.
+def _few(X, Py_ssize_t n_columns, models):
+    """Return a few plain rows' scores if they are finite, else None; see _few.pxd.
+
+    models gives W and units for each float type.
+    """
+    cdef plain x = few_rows(X, n_columns)
+    if x.data == NULL:
+        return None
+    dtype = X.dtype
+    W, units = models[dtype]
+    cdef plain weights = as_plain(W)
+    if weights.columns != n_columns + 1:
+        return None
+    out = np.empty((x.rows, weights.rows), dtype)
+    cdef plain scales = as_plain(units)
+    if x.type == b"f":
+        return out if _scores(x, weights, scales, <float *>address_of(out)) else None
+    return out if _scores(x, weights, scales, <double *>address_of(out)) else None
+
+
+cdef bint _scores(plain x, plain W, plain units, real *out) except -1:
+    """Write the scores; return whether they are finite."""
+    cdef void *scratch = PyMem_Malloc(hmlc_logistic_few_scratch(x.columns) * sizeof(real))
+    if scratch == NULL:
+        raise MemoryError
+    logistic_scores(<const real *>x.data, x.rows, x.columns, W.data, W.rows, units.data, out,
+                    scratch)
+    PyMem_Free(scratch)
+    return is_finite(<const real *>out, x.rows * W.rows)

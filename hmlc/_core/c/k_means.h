@@ -19,6 +19,7 @@
       const real *closest, double *totals, real *scratch)                                          \
     K(approach, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre, real *closest,        \
       double *block_totals, real *scratch)                                                         \
+    K(relative, const real *centres, ptrdiff_t k, ptrdiff_t d, const real *shift, real *out)       \
     K(distances, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres, ptrdiff_t k,        \
       real *out, real *scratch)
 HMLC_FAMILY(k_means, K_MEANS_KERNELS)

@@ -20,6 +20,11 @@ static inline ptrdiff_t hmlc_logistic_scratch(ptrdiff_t d, ptrdiff_t k, ptrdiff_
            hessians * width * (width + 16);
 }
 
+/* Reals of scratch for the scores of HMLC_FEW_ROWS rows. */
+static inline ptrdiff_t hmlc_logistic_few_scratch(ptrdiff_t d) {
+    return 2 * (d + 33) + 1;
+}
+
 #define LOGISTIC_KERNELS(K, real)                                                                  \
     K(sigmoid_loss, const real *X, ptrdiff_t n, ptrdiff_t d, const ptrdiff_t *codes,               \
       const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units, double *loss,       \

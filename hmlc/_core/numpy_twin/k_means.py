@@ -108,6 +108,11 @@ def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None
         block_totals[:] = np.add.reduceat(closest.astype(np.float64), starts)
 
 
+def relative(centres: Real, shift: Real, out: Real) -> None:
+    """Set out = centres - shift, in float64 and rounded once."""
+    out[:] = centres.astype(np.float64) - shift
+
+
 def distances(X: Real, centres: Real, out: Real) -> None:
     """Set out[r, j] = |x_r - c_j|."""
     np.sqrt(_squares(X, centres), out=out)

@@ -138,6 +138,14 @@ def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None
         block_totals[r // _BLOCK_ROWS] += closest[r]
 
 
+def relative(centres: Real, shift: Real, out: Real) -> None:
+    """Set out = centres - shift, in float64 and rounded once."""
+    middle = shift.tolist()
+    for j, centre in enumerate(centres.tolist()):
+        for p, value in enumerate(centre):
+            out[j, p] = value - middle[p]
+
+
 def distances(X: Real, centres: Real, out: Real) -> None:
     """Set out[r, j] = |x_r - c_j|."""
     places = centres.tolist()
