@@ -231,8 +231,10 @@ class GaussianAnomalyDetector(Estimator):
 
         It is -infinity where it is too low for a number.
         """
-        matrix = self._check_rows(X)
-        return _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        matrix = self._as_rows(X)
+        scores = _log_density(self._gaussian, matrix, _validate.check_n_jobs(self.n_jobs))
+        _validate.check_finite_by(scores, matrix, "X")
+        return scores
 
     def density(self, X: Any) -> Array:
         """Return each row's density; 0 where it underflows."""
@@ -359,7 +361,7 @@ def _log_density(gaussian: _Gaussian, X: Array, n_jobs: int | None) -> Array:
             rows, gaussian.mean, whitener, gaussian.normaliser, out[first:last]
         ),
         n_jobs=n_jobs,
-        flops_per_row=4 * whitener.size,
+        flops_per_row=whitener.size + 4 * X.shape[1],
     )
     return out
 
