@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _validate
+from hmlc._backend import kernels
 
 Array = NDArray[Any]
 
@@ -95,6 +96,13 @@ def answer_few(family: Any, X: Any, *model: Any) -> Any:
     """
     few = getattr(family, "_few", None)
     return None if few is None or type(X) is not np.ndarray else few(X, *model)
+
+
+def most_probable(scores: Array) -> NDArray[np.intp]:
+    """Return the class of the largest score of each row; of one column, 1 where it is above 0."""
+    codes = np.empty(len(scores), np.intp)
+    kernels().logistic.most_probable(scores, codes)
+    return codes
 
 
 def in_both_types(*arrays: Array) -> dict[np.dtype[Any], list[Array]]:

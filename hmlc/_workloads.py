@@ -117,6 +117,10 @@ def _softmax(rng: Generator) -> tuple[Any, ...]:
     return (rng.normal(size=(2000, 10)),)
 
 
+def _most_probable(rng: Generator) -> tuple[Any, ...]:
+    return rng.normal(size=(2000, 10)), np.empty(2000, np.intp)
+
+
 def _clusters(rng: Generator) -> tuple[Any, ...]:
     """Return rows, a shift and centres."""
     return rng.normal(size=(2000, 8)), np.zeros(8), rng.normal(size=(16, 8))
@@ -253,6 +257,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("logistic.sigmoid_loss_hessian", "2,000 x 20", _sigmoid_loss_hessian),
     Workload("logistic.softmax_loss", "2,000 x 20, k 10", _softmax_loss),
     Workload("logistic.scores", "2,000 x 20, k 10", _scores),
+    Workload("logistic.most_probable", "2,000 x 10", _most_probable),
     Workload("logistic.softmax", "2,000 x 10", _softmax),
     Workload("logistic.log_softmax", "2,000 x 10", _softmax),
     Workload("k_means.lloyd", "2,000 x 8, k 16", _lloyd),

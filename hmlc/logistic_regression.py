@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator, answer_few, in_both_types
+from hmlc._estimator import ConvergenceWarning, Estimator, answer_few, in_both_types, most_probable
 from hmlc._logistic_cost import LogisticCost
 from hmlc.features import FeatureMap, column_moments
 
@@ -306,9 +306,7 @@ class LogisticRegression(Estimator):
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label of each row, (n_rows,)."""
-        scores = self._scores(X)
-        is_pair = len(self.classes_) == 2
-        codes = (scores[:, 0] > 0).astype(np.intp) if is_pair else scores.argmax(axis=1)
+        codes = most_probable(self._scores(X))
         return self.classes_[codes]
 
     def predict_proba(self, X: Any) -> Array:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmlc import _network, _optimize, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator, answer_few, in_both_types
+from hmlc._estimator import ConvergenceWarning, Estimator, answer_few, in_both_types, most_probable
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -133,7 +133,7 @@ class _Perceptron(Estimator):
         few = answer_few(kernels().perceptron, X, self.n_features_in_, *model)
         if few is not None:
             return few
-        matrix = self._check_rows(X)
+        matrix = self._as_rows(X)
         units, parameters = self._units_and_parameters[_validate.compute_dtype(matrix)]
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         return self._network.outputs(matrix, units, parameters, n_jobs)
@@ -309,8 +309,8 @@ class MLPClassifier(_Perceptron):
 
     def predict(self, X: Any) -> Array:
         """Return the most probable label for every row, (n,)."""
-        probabilities = self.predict_proba(X)
-        return self.classes_[np.argmax(probabilities, axis=1)]
+        codes = most_probable(self._outputs(X))
+        return self.classes_[codes]
 
     def score(self, X: Any, y: Any) -> float:
         """Return the share of rows whose label is predicted."""

@@ -360,3 +360,18 @@ def test_no_rows_are_no_work(dtype, backend):
     assert not changed.any()
     assert not sums.any()
     assert not counts.any()
+
+
+def test_relative_centres_are_rounded_once(dtype, rng, backend):
+    centres, shift = rng.normal(size=(5, 3)).astype(dtype), rng.normal(size=3).astype(dtype)
+    out = np.empty_like(centres)
+    kernels().k_means.relative(centres, shift, out)
+    expected = (centres.astype(np.float64) - shift.astype(np.float64)).astype(dtype)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_lengths_of_relative_centres_are_checked(dtype):
+    centres, shift = np.zeros((2, 3), dtype), np.zeros(3, dtype)
+    for wrong in ((centres, shift[:2], centres), (centres, shift, np.zeros((3, 3), dtype))):
+        with pytest.raises(ValueError, match="relative"):
+            hmlc._core.k_means.relative(*wrong)

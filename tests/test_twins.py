@@ -20,11 +20,7 @@ def kernels_of(module):
         name: list(inspect.signature(value).parameters)
         for name, value in vars(module).items()
         if not name.startswith("_")
-        and (
-            inspect.isfunction(value)
-            or "cyfunction" in type(value).__name__.lower()
-            or "fused" in type(value).__name__.lower()
-        )
+        and (inspect.isfunction(value) or "cython_function" in type(value).__name__)
         and getattr(value, "__module__", module.__name__) == module.__name__
     }
 

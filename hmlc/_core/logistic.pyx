@@ -15,6 +15,7 @@ cdef extern from "logistic.h" nogil:
     #define logistic_sigmoid_loss_hessian(X, ...) HMLC_CALL(logistic, sigmoid_loss_hessian, X, __VA_ARGS__)
     #define logistic_softmax_loss(X, ...) HMLC_CALL(logistic, softmax_loss, X, __VA_ARGS__)
     #define logistic_scores(X, ...) HMLC_CALL(logistic, scores, X, __VA_ARGS__)
+    #define logistic_most_probable(Z, ...) HMLC_CALL(logistic, most_probable, Z, __VA_ARGS__)
     #define logistic_softmax(Z, ...) HMLC_CALL(logistic, softmax, Z, __VA_ARGS__)
     #define logistic_log_softmax(Z, ...) HMLC_CALL(logistic, log_softmax, Z, __VA_ARGS__)
     """
@@ -35,6 +36,8 @@ cdef extern from "logistic.h" nogil:
                                double *gradient, void *scratch) noexcept
     void logistic_scores(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, Py_ssize_t k,
                          const void *units, void *out, void *scratch) noexcept
+    void logistic_most_probable(const void *Z, Py_ssize_t n, Py_ssize_t k,
+                                Py_ssize_t *codes) noexcept
     void logistic_softmax(void *Z, Py_ssize_t n, Py_ssize_t k, void *scratch) noexcept
     void logistic_log_softmax(void *Z, Py_ssize_t n, Py_ssize_t k, void *scratch) noexcept
 
@@ -116,6 +119,17 @@ def scores(const real[:, ::1] X, const real[:, ::1] W, const real[:, ::1] units,
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
         logistic_scores(&X[0, 0], n, d, &W[0, 0], k, &units[0, 0], &out[0, 0], &scratch[0])
+
+
+def most_probable(Z, Py_ssize_t[::1] codes):
+    cdef plain z = as_plain(Z)
+    if z.data == NULL or z.dimensions != 2 or codes.shape[0] != z.rows:
+        raise ValueError("most_probable: Z is not a plain matrix of a row for each code")
+    with nogil:
+        if z.type == b"f":
+            logistic_most_probable(<const float *>z.data, z.rows, z.columns, &codes[0])
+        else:
+            logistic_most_probable(<const double *>z.data, z.rows, z.columns, &codes[0])
 
 
 def softmax(real[:, ::1] Z):

@@ -249,6 +249,20 @@ static void scores(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdi
     }
 }
 
+/* codes[r] = the first of the largest of row r's scores, or of only one whether it is above 0.
+ *   Z n x k; codes n. */
+static void most_probable(const real *Z, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *codes) {
+    for (ptrdiff_t r = 0; r < n; r++, Z += k) {
+        real best = k == 1 ? 0 : Z[0];
+        ptrdiff_t code = 0;
+        for (ptrdiff_t c = k > 1; c < k; c++) {
+            code = best < Z[c] ? c : code;
+            best = best < Z[c] ? Z[c] : best;
+        }
+        codes[r] = k == 1 ? best > 0 : code;
+    }
+}
+
 /* Each of the n rows z of Z (n x k) becomes exp(z) / sum(exp(z)); scratch k * LANES. */
 static void softmax(real *Z, ptrdiff_t n, ptrdiff_t k, real *scratch) {
     for (ptrdiff_t first = 0; first < n; first += LANES, Z += LANES * k) {

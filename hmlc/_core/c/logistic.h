@@ -37,6 +37,7 @@ static inline ptrdiff_t hmlc_logistic_few_scratch(ptrdiff_t d) {
       real *scratch)                                                                               \
     K(scores, const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdiff_t k,                 \
       const real *units, real *out, real *scratch)                                                 \
+    K(most_probable, const real *Z, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *codes)                    \
     K(softmax, real *Z, ptrdiff_t n, ptrdiff_t k, real *scratch)                                   \
     K(log_softmax, real *Z, ptrdiff_t n, ptrdiff_t k, real *scratch)
 HMLC_FAMILY(logistic, LOGISTIC_KERNELS)
