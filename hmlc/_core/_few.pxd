@@ -26,7 +26,7 @@ cdef struct plain:
 cdef inline plain as_plain(object values) noexcept:
     """Return where values' numbers are, if it is a C-contiguous array of native floats.
 
-    They stay there as long as the array is referred to and the GIL is held.
+    They stay there as long as the array is referred to, for NumPy resizes none that is.
     """
     cdef plain answer = plain(NULL, 0, 0, 0, 0)
     cdef Py_buffer view

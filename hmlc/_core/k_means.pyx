@@ -142,8 +142,9 @@ cdef bint _assign(const real *X, Py_ssize_t n, plain shift, plain centres,
     cdef real *near = room + d
     cdef real *scratch = near + k * d
     cdef const real *origin = in_type[real](shift, room)
-    k_means_relative(in_type[real](centres, scratch), k, d, origin, near)
-    k_means_assign(X, n, d, origin, near, k, labels, scratch)
+    with nogil:
+        k_means_relative(in_type[real](centres, scratch), k, d, origin, near)
+        k_means_assign(X, n, d, origin, near, k, labels, scratch)
     PyMem_Free(room)
     return True
 

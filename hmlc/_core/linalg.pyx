@@ -143,7 +143,8 @@ cdef bint _affine(plain x, plain W, plain b, real *out) except -1:
     cdef real *room = <real *>PyMem_Malloc(t * (d + 1) * sizeof(real))
     if room == NULL:
         raise MemoryError
-    linalg_affine(<const real *>x.data, x.rows, d, in_type[real](W, room),
-                  in_type[real](b, room + t * d), t, out, NULL)
+    with nogil:
+        linalg_affine(<const real *>x.data, x.rows, d, in_type[real](W, room),
+                      in_type[real](b, room + t * d), t, out, NULL)
     PyMem_Free(room)
     return is_finite(<const real *>out, x.rows * t)

@@ -181,7 +181,8 @@ cdef bint _scores(plain x, plain W, plain units, real *out) except -1:
     cdef void *scratch = PyMem_Malloc(hmlc_logistic_few_scratch(x.columns) * sizeof(real))
     if scratch == NULL:
         raise MemoryError
-    logistic_scores(<const real *>x.data, x.rows, x.columns, W.data, W.rows, units.data, out,
-                    scratch)
+    with nogil:
+        logistic_scores(<const real *>x.data, x.rows, x.columns, W.data, W.rows, units.data, out,
+                        scratch)
     PyMem_Free(scratch)
     return is_finite(<const real *>out, x.rows * W.rows)

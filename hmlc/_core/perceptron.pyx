@@ -132,8 +132,9 @@ cdef bint _answers(plain x, const void *units, const void *parameters, const Py_
         network, layers, x.rows, 0, 1, 64 // sizeof(real)))
     if scratch == NULL:
         raise MemoryError
-    perceptron_forward(<const real *>x.data, x.rows, units, parameters, network, layers, out,
-                       scratch)
+    with nogil:
+        perceptron_forward(<const real *>x.data, x.rows, units, parameters, network, layers, out,
+                           scratch)
     PyMem_Free(scratch)
     return True
 
