@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes
+from hmlc import _passes, _validate
 from hmlc._backend import kernels
 from hmlc._optimize import Minimum, Objective, Report
 from hmlc.features import column_moments
@@ -73,10 +73,16 @@ class Network:
         return parameters
 
     def outputs(self, X: Array, units: Array, parameters: Array, n_jobs: int | None) -> Array:
-        """Return the outputs, or the classes' probabilities, for every row of X."""
+        """Return the outputs, or the classes' probabilities, for every row of X.
+
+        Raises
+        ------
+        ValueError
+            If X is not finite.
+        """
         out = np.empty((len(X), self.sizes[-1]), parameters.dtype)
         forward = kernels().perceptron.forward
-        _passes.map_rows(
+        _validate.map_finite_rows(
             X,
             parameters.dtype,
             lambda rows, first, last: forward(rows, units, parameters, self.codes, out[first:last]),

@@ -6,10 +6,17 @@ def lloyd(
     X: Matrix[Real],
     shift: Vector[Real],
     centres: Matrix[Real],
-    labels: Vector[np.int32],
-    changed: Vector[np.int64],
     sums: Matrix[np.float64],
     counts: Vector[np.int64],
+) -> None: ...
+def settle(
+    X: Matrix[Real],
+    shift: Vector[Real],
+    near: Matrix[Real],
+    centres: Matrix[Real],
+    labels: Vector[np.int32],
+    counts: Vector[np.int64],
+    total: Vector[np.float64],
 ) -> None: ...
 def lloyd_bounded(
     X: Matrix[Real],
@@ -19,7 +26,6 @@ def lloyd_bounded(
     labels: Vector[np.int32],
     lower: Matrix[Real],
     upper: Vector[Real],
-    changed: Vector[np.int64],
     sums: Matrix[np.float64],
     counts: Vector[np.int64],
 ) -> None: ...
@@ -39,4 +45,25 @@ def potentials(
 def approach(
     X: Matrix[Real], centre: Vector[Real], closest: Vector[Real], block_totals: Vector[np.float64]
 ) -> None: ...
+def nearer(
+    X: Matrix[Real],
+    shift: Vector[Real],
+    candidates: Matrix[Real],
+    closest: Vector[Real],
+    first: int,
+    which: Vector[np.int32],
+    rows: Vector[np.int64],
+    squares: Vector[Real],
+) -> int: ...
+def choose(
+    closest: Vector[Real],
+    rows: Vector[np.int64],
+    squares: Vector[Real],
+    starts: Vector[np.int64],
+    places: Vector[np.int64],
+    draws: Vector[np.float64],
+    tries: int,
+    chosen: Vector[np.int64],
+) -> tuple[int, int]: ...
+def relative(centres: Matrix[Real], shift: Vector[Real], out: Matrix[Real]) -> None: ...
 def distances(X: Matrix[Real], centres: Matrix[Real], out: Matrix[Real]) -> None: ...

@@ -35,11 +35,18 @@ static double sum_of_losses(const net *v, ptrdiff_t rows) {
 
 /* out = the network's answer for every row: outputs, or probabilities.
  *   X n x d; units 2 x d; out n x k;
- *   scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy, 1 thread).
+ *   scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy, 1 thread); HMLC_FEW_ROWS rows need
+ *   no copy.
  */
 static void forward(const real *X, ptrdiff_t n, const real *units, const real *parameters,
                     const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch) {
     const net v = lay_out(network, layers, least(n, HMLC_BLOCK_ROWS), 0, 1, scratch);
+    if (n <= HMLC_FEW_ROWS) {
+        const batch b = {.X = X, .units = units};
+        forward_few(&v, &b, parameters, n);
+        answer(&v, n, out);
+        return;
+    }
     to_panels(&v, parameters, v.weights, 0, 1);
     for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
         const ptrdiff_t rows = least(HMLC_BLOCK_ROWS, n - first);
