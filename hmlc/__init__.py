@@ -15,6 +15,8 @@ from hmlc.logistic_regression import LogisticRegression
 from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
 
 if TYPE_CHECKING:
+    from hmlc._export_c import export_c
+    from hmlc._export_onnx import export_onnx
     from hmlc._saving import ModelFileError, load, save
 
 __version__ = "0.1.0"
@@ -35,6 +37,8 @@ __all__ = [
     "StandardScaler",
     "ThresholdSelection",
     "backend",
+    "export_c",
+    "export_onnx",
     "load",
     "save",
     "select_threshold",
@@ -43,7 +47,13 @@ __all__ = [
     "use_backend",
 ]
 
-_IN_MODULES = {"ModelFileError": "_saving", "load": "_saving", "save": "_saving"}
+_IN_MODULES = {
+    "ModelFileError": "_saving",
+    "export_c": "_export_c",
+    "export_onnx": "_export_onnx",
+    "load": "_saving",
+    "save": "_saving",
+}
 """What few programs need: imported when asked for, so that the rest starts sooner."""
 
 

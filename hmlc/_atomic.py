@@ -19,7 +19,7 @@ def write_atomically(path: Any, chunks: Iterable[Any]) -> None:
     OSError
         If the folder does not exist or cannot be written to, or the path is there and not a file.
     """
-    target = os.path.realpath(os.fsdecode(path))
+    target = os.path.realpath(os.fsdecode(os.fspath(path)))
     mode = _mode_of(target)
     folder = os.path.dirname(target)
     temporary = os.path.join(folder, f".hmlc-{os.urandom(8).hex()}.tmp")

@@ -230,11 +230,23 @@ def _restore_regressor(model: Any, state: Reader) -> None:
 
 
 class Kind(NamedTuple):
-    """A class, what takes the state of a fitted model, and what gives it to a new one."""
+    """A class, what takes its own state of a fitted model, and what gives that to a new one."""
 
     make: type[Any]
-    state_of: Callable[[Any], State]
-    restore: Callable[[Any, Reader], None]
+    own_state: Callable[[Any], State]
+    restore_own: Callable[[Any, Reader], None]
+
+    def state_of(self, model: Any) -> State:
+        """Return what a fitted model learned, by name."""
+        names = ("feature_names_in_",) if hasattr(model, "feature_names_in_") else ()
+        return self.own_state(model) | _public(model, *names)
+
+    def restore(self, model: Any, state: Reader) -> None:
+        """Give a new model what another learned; raises ValueError or TypeError where it cannot."""
+        self.restore_own(model, state)
+        if state.is_array("feature_names_in_"):
+            model.feature_names_in_ = state.names("feature_names_in_", model.n_features_in_)
+        state.finish()
 
 
 KINDS = {

@@ -10,6 +10,7 @@ import math
 import os
 import stat
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
@@ -64,7 +65,8 @@ def save(model: Any, path: Any) -> None:
     Parameters
     ----------
     model : estimator or transformer of hmlc
-        Its parameters and what it learned are written; other attributes are not.
+        Its parameters and what it learned are written; other attributes, and what `set_output`
+        chose, are not.
     path : str or path
         File to write.
 
@@ -136,6 +138,7 @@ def load(path: Any) -> Any:
     >>> hmlc.load(path).predict([[2.0]]).round(6)
     array([5.])
     """
+    path = os.fspath(path)
     try:
         # A pipe would be waited for without end.
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -153,9 +156,7 @@ def _restored(kind: Kind, parameters: State, state: State | None) -> Any:
         raise ValueError(f"{kind.make.__name__} has no parameter {min(unknown)!r}")
     model = kind.make(**parameters)
     if state is not None:
-        reader = Reader(state)
-        kind.restore(model, reader)
-        reader.finish()
+        kind.restore(model, Reader(state))
     return model
 
 
@@ -292,8 +293,8 @@ def _checked_places(described: Any, room: int) -> list[_Place]:
             raise ValueError(f"an array's dtype {dtype!r} is none of a file's")
         if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
             raise ValueError("an array's shape is not a short list")
-        if not all(type(length) is int and 0 <= length <= room for length in shape):
-            raise ValueError("an array's shape is not of whole numbers that its file has room for")
+        if not all(type(length) is int and 0 <= length <= sys.maxsize for length in shape):
+            raise ValueError("an array's shape is not of whole numbers")
         places.append(_Place(dtype, tuple(shape), offset))
         if type(offset) is not int or offset != end or places[-1].end > room:
             raise ValueError("an array is not where it should be, or larger than its file")

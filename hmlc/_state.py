@@ -83,6 +83,13 @@ class Reader:
             raise ValueError("classes_ must be an array of two or more labels")
         return array
 
+    def names(self, name: str, count: int) -> Array:
+        """Return an object array of so many strings."""
+        array: Array = self._take(name)
+        if array.shape != (count,) or not all(type(each) is str for each in array.tolist()):
+            raise ValueError(f"{name} must be an array of {count} strings")
+        return array.astype(object)
+
     def number(self, name: str) -> float:
         """Return a float, which may be infinite."""
         value = self._take(name)

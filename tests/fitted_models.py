@@ -28,6 +28,8 @@ def models(dtype):
     mlp = {"max_iter": 5, "random_state": 3}
     fits = {
         "scaler": (hmlc.StandardScaler(), None),
+        "scaler, mean alone": (hmlc.StandardScaler(with_std=False), None),
+        "scaler, deviation alone": (hmlc.StandardScaler(with_mean=False), None),
         "polynomials": (hmlc.PolynomialFeatures(degree=3), None),
         "polynomials, bias": (hmlc.PolynomialFeatures(degree=2, include_bias=True), None),
         "sinusoids": (hmlc.SinusoidFeatures(degree=3), None),

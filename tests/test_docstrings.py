@@ -19,7 +19,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 MODULES = [
     importlib.import_module(f"hmlc.{module.name}")
     for module in pkgutil.iter_modules(hmlc.__path__)
-    if module.name not in ("__main__", "_core")
+    if module.name not in ("__main__", "_core", "_onnx_models")
 ]
 EXAMPLES = [
     test

@@ -109,6 +109,17 @@ def test_labels_of_any_type(labels, tmp_path):
     assert classes.dtype == model.classes_.dtype.newbyteorder("=")
 
 
+def test_names_of_a_frame_s_columns(tmp_path):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame(rows(), columns=["length", "width", "Höhe", "w 2"])
+    model = hmlc.StandardScaler().fit(frame)
+    hmlc.save(model, tmp_path / "m")
+    assert is_same(vars(hmlc.load(tmp_path / "m")), vars(model))
+    model.feature_names_in_ = model.feature_names_in_[:2]
+    with pytest.raises(ValueError, match="feature_names_in_ must be an array of 4 strings"):
+        hmlc.save(model, tmp_path / "m")
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**200), 2**200) | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple),
@@ -125,6 +136,28 @@ def test_parameters_come_back_as_they_were(value, tmp_path):
     assert is_same(loaded.tol, value)
     if isinstance(value, float):
         assert math.copysign(1, loaded.tol) == math.copysign(1, value) or value != value
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(12.0).reshape(3, 4).T,
+        np.arange(20, dtype=">f4")[::3],
+        np.zeros((0, 3)),
+        np.array(7, np.int16),
+        np.array([[True], [False]]),
+        np.array([np.nan, np.inf, -0.0], np.float16),
+        np.frombuffer(b"read-only", np.uint8),
+    ],
+    ids=lambda array: f"{array.dtype.str} {array.shape}",
+)
+def test_arrays_of_any_layout(array, tmp_path):
+    hmlc.save(hmlc.KMeans(init=array), tmp_path / "m")
+    loaded = hmlc.load(tmp_path / "m").init
+    assert loaded.dtype == array.dtype.newbyteorder("=")
+    assert loaded.shape == array.shape
+    assert loaded.tobytes() == array.astype(loaded.dtype).tobytes()
+    assert loaded.flags.writeable
 
 
 @pytest.mark.parametrize(
@@ -177,6 +210,24 @@ def test_too_much_text_is_refused(tmp_path):
     with pytest.raises(ValueError, match="more than the 1,048,576 that a file has room for"):
         hmlc.save(hmlc.KMeans(init="x" * (1 << 20)), tmp_path / "m")
     assert os.listdir(tmp_path) == []
+
+
+def test_importing_hmlc_does_not_import_what_few_programs_need():
+    code = (
+        "import sys, hmlc; late = [m for m in ('json', 'hashlib', 'hmlc._saving') if m in "
+        "sys.modules]; from hmlc import *; save, load, export_c, export_onnx, ModelFileError; "
+        "assert 'save' in dir(hmlc) and hmlc.save is save; print(late)"
+    )
+    paths = os.pathsep.join(path for path in sys.path if path)
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert result.stdout == "[]\n", result.stderr
+    with pytest.raises(AttributeError, match="module 'hmlc' has no attribute 'nothing'"):
+        hmlc.nothing
 
 
 # ---- writing ----
@@ -243,6 +294,9 @@ def test_missing_files_and_folders(tmp_path):
         hmlc.load(tmp_path / "none")
     with pytest.raises(FileNotFoundError):
         hmlc.save(hmlc.KMeans(), tmp_path / "none" / "m")
+    for call in (hmlc.load, lambda path: hmlc.save(hmlc.KMeans(), path)):
+        with pytest.raises(TypeError, match=r"os\.PathLike"):
+            call(1)
 
 
 # ---- hostile files ----
@@ -405,7 +459,12 @@ def test_strange_json_is_refused(header, tmp_path):
 
 @pytest.mark.parametrize(
     ("shape", "dtype"),
-    [([2**40], "<f8"), ([2**20, 2**20, 2**20], "<f8"), ([1], "<U9999999"), ([2**62, 0], "|u1")],
+    [
+        ([2**40], "<f8"),
+        ([2**20, 2**20, 2**20], "<f8"),
+        ([1], "<U9999999"),
+        ([2**62, 2**62, 0], "|u1"),
+    ],
 )
 def test_nothing_is_allocated_for_what_a_file_only_announces(saved, shape, dtype):
     path, files = saved
