@@ -9,13 +9,15 @@
  *                -sum y log softmax(z); logistic, -sum y log g(z) + (1 - y) log(1 - g(z))
  */
 #include "barrier.h"
+#include "perceptron_gradient.h"
 #include "perceptron_layers.h"
 #include "perceptron_loss.h"
 
 /* Rows that go through all layers together, so that they stay in cache: a multiple of TILE_ROWS. */
 enum { PASS_ROWS = 24 };
 
-/* Values, losses and deltas of rows [first, last). */
+/* Values, losses and deltas of rows [first, last). Meanwhile the next PASS_ROWS of them are asked
+ * for, and at the end the first of the next batch, so that L2 holds them besides the batch. */
 static void pass_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
     const ptrdiff_t start = first;
     for (; first < last; first += PASS_ROWS) {
