@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _frames, _sklearn, _validate
+from hmlc._backend import kernels
 
 Array = NDArray[Any]
 
@@ -126,6 +127,18 @@ class Estimator:
             )
         return matrix
 
+    def _answer_few(self, family: Any, X: Any, *model: Any) -> Any:
+        """Return the answer for a few plain rows by one compiled call, or None.
+
+        For validation and the passes would take longer than the answer. The rows are a float32 or
+        float64 matrix, C-contiguous and finite, as wide as the model, of up to HMLC_FEW_ROWS rows;
+        `model` is what the family's `_few` takes. All else, and every error and warning, is left
+        to the ordinary way, which calls the same kernel.
+        """
+        few = getattr(family, "_few", None)
+        is_plain = type(X) is np.ndarray and "feature_names_in_" not in self.__dict__
+        return few(X, *model) if is_plain and few is not None else None
+
 
 class Transformer(Estimator):
     """An estimator that makes columns of columns, in an array or a data frame."""
@@ -206,6 +219,13 @@ class Transformer(Estimator):
         if kind == "default":
             return array
         return _frames.wrap(array, kind, self.get_feature_names_out(), X)
+
+
+def most_probable(scores: Array) -> NDArray[np.intp]:
+    """Return the class of the largest score of each row; of one column, 1 where it is above 0."""
+    codes = np.empty(len(scores), np.intp)
+    kernels().logistic.most_probable(scores, codes)
+    return codes
 
 
 def in_both_types(*arrays: Array) -> dict[np.dtype[Any], list[Array]]:

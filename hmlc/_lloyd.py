@@ -106,8 +106,10 @@ class Rows:
 
     def centred(self, centres: Array) -> Array:
         """Return centres relative to the shift, for the kernels that want them so."""
-        relative: Array = centres.astype(np.float64) - self.shift
-        return relative.astype(self.dtype)
+        centres = np.ascontiguousarray(centres, self.dtype)
+        near = np.empty_like(centres)
+        kernels().k_means.relative(centres, self.shift, near)
+        return near
 
     def reduce(
         self, centres: Array, kernel: Callable[[Array, int, int, Clusters], None]

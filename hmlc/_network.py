@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes
+from hmlc import _passes, _validate
 from hmlc._backend import kernels
 from hmlc._optimize import Minimum, Objective, Report
 from hmlc.features import column_moments
@@ -25,6 +26,10 @@ CALL_FLOPS = 3e9
 """Batches are handed to a kernel in pieces of about this work, so that Ctrl-C is answered."""
 TEAM_FLOPS = 3_000_000
 """A batch's work for which another thread is worth meeting it twice; measured."""
+LOOK_SECONDS = 0.02 + 40 * time.get_clock_info("thread_time").resolution
+"""Threads' time after which a look at it says how much they were running."""
+LEAST_RUNNING = 0.8
+"""Of two threads one waits half the time, or both a quarter: then one alone is as fast."""
 CALL_BYTES = 16 << 20
 """The most that is converted for one such piece, where rows are not as the kernel takes them."""
 LANE_ROWS = 4 * _passes.BLOCK_ROWS
@@ -73,10 +78,16 @@ class Network:
         return parameters
 
     def outputs(self, X: Array, units: Array, parameters: Array, n_jobs: int | None) -> Array:
-        """Return the outputs, or the classes' probabilities, for every row of X."""
+        """Return the outputs, or the classes' probabilities, for every row of X.
+
+        Raises
+        ------
+        ValueError
+            If X is not finite.
+        """
         out = np.empty((len(X), self.sizes[-1]), parameters.dtype)
         forward = kernels().perceptron.forward
-        _passes.map_rows(
+        _validate.map_finite_rows(
             X,
             parameters.dtype,
             lambda rows, first, last: forward(rows, units, parameters, self.codes, out[first:last]),
@@ -171,12 +182,10 @@ def sgd(
     step, codes, units = kernels().perceptron.sgd, problem.network.codes, problem.units
     velocity = np.zeros_like(parameters)
     rates = np.array([learning_rate, momentum, problem.l2 / len(problem.Y)])
-    threads, memory = _team(problem, batch_size)
+    team = _Team(problem, batch_size)
 
     def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        batches = (X, Y, units, order, batch_size, codes)
-        results = (rates, parameters, velocity, cost)
-        _passes.run_together(lambda *who: step(*batches, *results, *who, memory), threads)
+        team.run(step, X, Y, units, order, batch_size, codes, rates, parameters, velocity, cost)
 
     return take
 
@@ -186,22 +195,61 @@ def adam(problem: Problem, parameters: Array, batch_size: int, learning_rate: fl
     step, codes, units = kernels().perceptron.adam, problem.network.codes, problem.units
     moments, powers = np.zeros((2, len(parameters)), parameters.dtype), np.ones(2)
     rates = np.array([learning_rate, 0.9, 0.999, 1e-8, problem.l2 / len(problem.Y)])
-    threads, memory = _team(problem, batch_size)
+    team = _Team(problem, batch_size)
 
     def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        batches = (X, Y, units, order, batch_size, codes)
-        results = (rates, powers, parameters, moments, cost)
-        _passes.run_together(lambda *who: step(*batches, *results, *who, memory), threads)
+        team.run(
+            step, X, Y, units, order, batch_size, codes, rates, powers, parameters, moments, cost
+        )
 
     return take
 
 
-def _team(problem: Problem, batch_size: int) -> tuple[int, Array]:
-    """Return how many threads share the work of a batch, and the memory in which they do."""
-    worthwhile = int(problem.network.flops_per_row * batch_size / TEAM_FLOPS)
-    threads = max(1, min(_passes.n_threads(problem.n_jobs), worthwhile))
-    new_memory = kernels().perceptron._new_memory
-    return threads, new_memory(problem.network.codes, batch_size, threads, problem.Y.dtype)
+class _Team:
+    """Threads that share every batch of a call, one alone while their processors are taken.
+
+    A batch is over when the last thread has done its part, so threads that have to wait for a
+    processor, each at another time, are slower than one. Then one takes the calls alone: the next
+    two at first, twice as many whenever the team has been tried again in vain.
+    """
+
+    def __init__(self, problem: Problem, batch_size: int) -> None:
+        worthwhile = int(problem.network.flops_per_row * batch_size / TEAM_FLOPS)
+        self.threads = max(1, min(_passes.n_threads(problem.n_jobs), worthwhile))
+        self.memory = kernels().perceptron._new_memory(
+            problem.network.codes, batch_size, self.threads, problem.Y.dtype
+        )
+        self._calls_alone, self._next_alone = 0, 2
+        self._elapsed, self._running = 0.0, 0.0
+
+    def run(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Call step(*arguments, thread, threads, memory) on every thread at once."""
+        if self.threads == 1 or self._calls_alone > 0:
+            self._calls_alone -= 1
+            step(*arguments, 0, 1, self.memory)
+            return
+        seconds: list[float] = []
+
+        def take_part(thread: int, threads: int) -> None:
+            start = time.thread_time()
+            step(*arguments, thread, threads, self.memory)
+            seconds.append(time.thread_time() - start)
+
+        start = time.perf_counter()
+        _passes.run_together(take_part, self.threads)
+        self._elapsed += len(seconds) * (time.perf_counter() - start)
+        self._running += sum(seconds)
+        if self._elapsed > LOOK_SECONDS:
+            self._look()
+
+    def _look(self) -> None:
+        """Decide who takes the next calls, by the share of the time that threads were running."""
+        if self._running < LEAST_RUNNING * self._elapsed:
+            self._calls_alone = self._next_alone
+            self._next_alone *= 2
+        else:
+            self._next_alone = 2
+        self._elapsed = self._running = 0.0
 
 
 def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:

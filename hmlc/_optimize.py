@@ -188,6 +188,8 @@ def _line_search(
         else:
             return point, answer
         step = _next_step(low, high)
+        if step == low[0] or (high is not None and step == high[0]):
+            return None  # No number lies between the two.
     return None
 
 
@@ -203,6 +205,8 @@ def _next_step(low: tuple[float, float, float], high: tuple[float, float, float]
     if high is None:
         return max(1e-300, low[0] * 4)
     width = high[0] - low[0]
+    if width <= 0:
+        return low[0]
     return low[0] + width * min(0.9, max(0.1, _cubic_minimum(low, high, width)))
 
 

@@ -31,6 +31,8 @@ PARTIALS_BYTES = 8 << 20
 MIN_LANES = 4
 CALL_BYTES = 4 << 20
 """Rows are handed to a kernel in pieces of about this size, so that Ctrl-C is answered between."""
+PIECES_EACH = 4
+"""Into how many pieces a thread's rows are cut, for another to take where one is held up."""
 CONVERT_BYTES = 256 << 10
 """Rows of another dtype or layout are converted in pieces that stay in cache."""
 LANE_FLOPS = 4_000_000
@@ -171,21 +173,24 @@ def map_rows(
 ) -> None:
     """Run kernel(rows, first, last) over all rows, for what it writes; see `reduce_rows`.
 
-    Little work on rows that need no conversion is one call: a row's answer takes microseconds.
+    Nothing is summed, so rows need no lanes: they are cut into few pieces, for a call prepares what
+    all its rows share. Little work on rows that need no conversion is one call.
     """
-    is_small = len(X) * flops_per_row <= SERIAL_FLOPS and X.nbytes <= CALL_BYTES
-    if is_small and _is_direct(X, dtype):
+    is_small = len(X) * flops_per_row <= SERIAL_FLOPS
+    if is_small and X.nbytes <= CALL_BYTES and _is_direct(X, dtype):
         kernel(X, 0, len(X))
         return
-    reduce_rows(
-        X,
-        dtype,
-        lambda rows, first, last, _: kernel(rows, first, last),
-        lambda: None,
-        lambda left, right: None,
-        n_jobs=n_jobs,
-        flops_per_row=flops_per_row,
-    )
+    reader = RowReader(X, dtype)
+    threads = 1 if is_small else n_threads(n_jobs)
+    n_shares = 1 if threads == 1 else threads * PIECES_EACH
+    size = min(max(1, -(-len(X) // (BLOCK_ROWS * n_shares))) * BLOCK_ROWS, reader.piece_rows)
+
+    def run_piece(piece: int) -> None:
+        start = piece * size
+        for rows, first, last in reader.pieces(start, min(start + size, len(X))):
+            kernel(rows, first, last)
+
+    run_tasks(run_piece, -(-len(X) // size), threads)
 
 
 def _positive_int(text: str | None) -> int | None:

@@ -126,6 +126,10 @@ def _softmax(rng: Generator) -> tuple[Any, ...]:
     return (rng.normal(size=(2000, 10)),)
 
 
+def _most_probable(rng: Generator) -> tuple[Any, ...]:
+    return rng.normal(size=(2000, 10)), np.empty(2000, np.intp)
+
+
 def _clusters(rng: Generator) -> tuple[Any, ...]:
     """Return rows, a shift and centres."""
     return rng.normal(size=(2000, 8)), np.zeros(8), rng.normal(size=(16, 8))
@@ -180,6 +184,11 @@ def _choose(rng: Generator) -> tuple[Any, ...]:
     rows = np.concatenate([rng.choice(2000, 100, replace=False) for _ in range(32)])
     lists = rows, rng.uniform(0, 9, 3200), starts
     return np.full(2000, 9.0), *lists, places, rng.uniform(0, 6, 32), 4, np.zeros(8, np.int64)
+
+
+def _relative(rng: Generator) -> tuple[Any, ...]:
+    _, shift, centres = _clusters(rng)
+    return centres, shift, np.empty_like(centres)
 
 
 def _distances(rng: Generator) -> tuple[Any, ...]:
@@ -282,6 +291,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("logistic.sigmoid_loss_hessian", "2,000 x 20", _sigmoid_loss_hessian),
     Workload("logistic.softmax_loss", "2,000 x 20, k 10", _softmax_loss),
     Workload("logistic.scores", "2,000 x 20, k 10", _scores),
+    Workload("logistic.most_probable", "2,000 x 10", _most_probable),
     Workload("logistic.softmax", "2,000 x 10", _softmax),
     Workload("logistic.log_softmax", "2,000 x 10", _softmax),
     Workload("k_means.lloyd", "2,000 x 8, k 16", _lloyd),
@@ -293,6 +303,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("k_means.approach", "2,000 x 8", _approach),
     Workload("k_means.nearer", "2,000 x 8, 16 candidates", _nearer, defined=np.sort),
     Workload("k_means.choose", "32 candidates, 100 rows each", _choose),
+    Workload("k_means.relative", "16 x 8", _relative),
     Workload("k_means.distances", "2,000 x 8, k 16", _distances),
     Workload("gaussian.log_normaliser", "400", lambda rng: (rng.uniform(1, 2, 400),)),
     Workload("gaussian.log_density_diagonal", "5,000 x 10", _density_diagonal),

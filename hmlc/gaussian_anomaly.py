@@ -445,7 +445,7 @@ def _log_density(gaussian: _Gaussian, X: Array, n_jobs: int | None) -> Array:
             rows, gaussian.mean, whitener, gaussian.normaliser, out[first:last]
         ),
         n_jobs=n_jobs,
-        flops_per_row=4 * whitener.size,
+        flops_per_row=whitener.size + 4 * X.shape[1],
     )
     return out
 

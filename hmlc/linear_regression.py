@@ -325,13 +325,20 @@ class LinearRegression(Estimator):
         >>> model.predict([[10.0], [-1.0]]).round(6)
         array([21., -1.])
         """
+        self._check_fitted()
+        family = kernels().linalg
+        few: Array | None = self._answer_few(
+            family, X, self.n_features_in_, self.coef_, self.intercept_
+        )
+        if few is not None:
+            return few
         matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
         dtype = _validate.compute_dtype(columns)
         W = np.ascontiguousarray(self.coef_, dtype).reshape(-1, columns.shape[1])
         b = np.ascontiguousarray(self.intercept_, dtype)
         out = np.empty((len(columns), len(W)), dtype)
-        affine = kernels().linalg.affine
+        affine = family.affine
         _passes.map_rows(
             columns,
             dtype,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
-from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types
+from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 from hmlc._logistic_cost import LogisticCost, pick_blocks
 from hmlc.features import FeatureMap, Moments, column_moments
 
@@ -338,12 +338,19 @@ class LogisticRegression(Estimator):
 
     def _scores(self, X: Any) -> Array:
         """Return the scores of X's rows, (n_rows, 1) for two classes, else (n_rows, n_classes)."""
+        self._check_fitted()
+        family = kernels().logistic
+        few: Array | None = self._answer_few(
+            family, X, self.n_features_in_, self._weights_and_units
+        )
+        if few is not None:
+            return few
         matrix = self._as_rows(X)
         columns = self._features.transform(matrix)
         dtype = _validate.compute_dtype(columns)
         weights, units = self._weights_and_units[dtype]
         out = np.empty((len(columns), len(weights)), dtype)
-        kernel = kernels().logistic.scores
+        kernel = family.scores
         _passes.map_rows(
             columns,
             dtype,
@@ -394,9 +401,7 @@ class LogisticRegression(Estimator):
         >>> LogisticRegression().fit(X, y).predict([[0.5], [2.5]]).tolist()
         ['no', 'yes']
         """
-        scores = self._scores(X)
-        is_pair = len(self.classes_) == 2
-        codes = (scores[:, 0] > 0).astype(np.intp) if is_pair else scores.argmax(axis=1)
+        codes = most_probable(self._scores(X))
         labels: Array = self.classes_[codes]
         return labels
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _network, _optimize, _validate
-from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types
+from hmlc._backend import kernels
+from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -126,7 +127,12 @@ class _Perceptron(Estimator):
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's answer for every row."""
-        matrix = self._check_rows(X)
+        self._check_fitted()
+        model = self._units_and_parameters, self._network.codes
+        few: Array | None = self._answer_few(kernels().perceptron, X, self.n_features_in_, *model)
+        if few is not None:
+            return few
+        matrix = self._as_rows(X)
         units, parameters = self._units_and_parameters[_validate.compute_dtype(matrix)]
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         return self._network.outputs(matrix, units, parameters, n_jobs)
@@ -317,7 +323,6 @@ class MLPClassifier(_Perceptron):
         array([[1., 0.],
                [0., 1.]])
         """
-        self._check_fitted()
         return self._outputs(X)
 
     def predict(self, X: Any) -> Array:
@@ -331,8 +336,8 @@ class MLPClassifier(_Perceptron):
         >>> model.fit(X, y).predict([[0.0], [1.5]]).tolist()
         ['a', 'b']
         """
-        probabilities = self.predict_proba(X)
-        labels: Array = self.classes_[np.argmax(probabilities, axis=1)]
+        codes = most_probable(self._outputs(X))
+        labels: Array = self.classes_[codes]
         return labels
 
     def score(self, X: Any, y: Any) -> float:

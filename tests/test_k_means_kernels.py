@@ -384,3 +384,18 @@ def test_settling_takes_squares_by_differences(n, d, k, dtype, rng, backend):
     # 64 rows of a block are summed in each lane, then the lanes.
     expected = exact[np.arange(n), labels].sum()
     assert total[0] == pytest.approx(expected, rel=2 * (d + 80) * float(np.finfo(dtype).eps))
+
+
+def test_relative_centres_are_rounded_once(dtype, rng, backend):
+    centres, shift = rng.normal(size=(5, 3)).astype(dtype), rng.normal(size=3).astype(dtype)
+    out = np.empty_like(centres)
+    kernels().k_means.relative(centres, shift, out)
+    expected = (centres.astype(np.float64) - shift.astype(np.float64)).astype(dtype)
+    np.testing.assert_array_equal(out, expected)
+
+
+def test_lengths_of_relative_centres_are_checked(dtype):
+    centres, shift = np.zeros((2, 3), dtype), np.zeros(3, dtype)
+    for wrong in ((centres, shift[:2], centres), (centres, shift, np.zeros((3, 3), dtype))):
+        with pytest.raises(ValueError, match="relative"):
+            hmlc._core.k_means.relative(*wrong)

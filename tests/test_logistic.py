@@ -222,3 +222,26 @@ def test_equal_scores_share_alike(k, dtype):
     kernels().logistic.log_softmax(Z)
     assert np.all(Z[0, 0] == Z)
     assert abs(float(Z[0, 0]) + mpmath.log(k)) <= 2 * np.spacing(dtype(np.log(k)))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 10, 17])
+def test_most_probable_is_the_first_of_the_largest(k, dtype, rng, backend):
+    Z = rng.integers(-2, 3, size=(50, k)).astype(dtype)
+    codes = np.empty(50, np.intp)
+    kernels().logistic.most_probable(Z, codes)
+    expected = Z[:, 0] > 0 if k == 1 else Z.argmax(axis=1)
+    np.testing.assert_array_equal(codes, expected)
+
+
+def test_most_probable_takes_a_plain_matrix_with_a_row_for_each_code(dtype):
+    Z, codes = np.zeros((4, 3), dtype), np.empty(4, np.intp)
+    for wrong in (
+        Z[:3],
+        Z.T,
+        np.asfortranarray(Z),
+        Z[0],
+        Z.astype(int),
+        Z.astype(Z.dtype.newbyteorder()),
+    ):
+        with pytest.raises(ValueError, match="most_probable"):
+            hmlc._core.logistic.most_probable(wrong, codes)

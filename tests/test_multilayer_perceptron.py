@@ -1,5 +1,7 @@
 """MLPClassifier and MLPRegressor: known problems, other implementations, seeds, threads, input."""
 
+import time
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
@@ -155,6 +157,25 @@ def test_threads_leave_no_trace(solver, dtype, rng):
     assert len(results) == 1
     answers = {model.set_params(n_jobs=jobs).predict_proba(X).tobytes() for jobs in (1, 2, 3, 7)}
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_one_thread_goes_on_alone_while_a_team_cannot_run(is_running, monkeypatch):
+    clock = time.perf_counter
+    monkeypatch.setattr(_network.time, "thread_time", lambda: 9 * clock() * is_running)
+    monkeypatch.setattr(_network, "LOOK_SECONDS", 0)
+    network = _network.Network((100, 1000, 10), "relu", "softmax")
+    X, Y, units = np.zeros((200, 100)), np.zeros((200, 10)), np.zeros((2, 100))
+    team = _network._Team(_network.Problem(network, X, Y, units, 0.0, 2), 200)
+    teams = []
+
+    def step(thread, threads, memory):
+        time.sleep(0.001)
+        teams.extend([threads] * (thread == 0))
+
+    for _ in range(9):
+        team.run(step)
+    assert teams == ([2] * 9 if is_running else [2, 1, 1, 2, 1, 1, 1, 1, 2])
 
 
 @unsettled

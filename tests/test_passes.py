@@ -275,3 +275,24 @@ def test_ctrl_c_ends_a_pass_soon():
         _, errors = child.communicate(timeout=20)
     assert "KeyboardInterrupt" in errors
     assert child.returncode != 0
+
+
+@pytest.mark.parametrize("n", [0, 1, 255, 256, 257, 5000, 30_000])
+@pytest.mark.parametrize("source", [np.float32, np.float64, np.uint8])
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("flops", [1, 1e6])
+def test_map_rows_visits_every_row_once_in_whole_blocks(n, source, n_jobs, flops):
+    X = np.arange(3 * n).reshape(n, 3).astype(source)
+    seen = np.zeros((n, 3), np.float32)
+    ends = []
+
+    def kernel(rows, first, last):
+        assert rows.dtype == np.float32
+        assert rows.flags.c_contiguous
+        seen[first:last] += rows + 1
+        ends.append((first, last))
+
+    _passes.map_rows(X, np.float32, kernel, n_jobs=n_jobs, flops_per_row=flops)
+    np.testing.assert_array_equal(seen, X.astype(np.float32) + 1)
+    assert all(first % _passes.BLOCK_ROWS == 0 for first, _ in ends)
+    assert all(last % _passes.BLOCK_ROWS == 0 for _, last in ends if last < n)

@@ -32,12 +32,19 @@ def _instruction_set():
     return hmlc_variant_name(variant).decode()
 
 
-def all_finite(const real[::1] x):
+cdef bint is_finite(const real *x, Py_ssize_t n) noexcept nogil:
+    """Return all_finite's answer to other families."""
     cdef int answer = 1
+    elementwise_all_finite(x, n, &answer)
+    return answer
+
+
+def all_finite(const real[::1] x):
+    cdef bint answer = True
     if x.shape[0] > 0:
         with nogil:
-            elementwise_all_finite(&x[0], x.shape[0], &answer)
-    return answer == 1
+            answer = is_finite(&x[0], x.shape[0])
+    return answer
 
 
 def exponential(const real[::1] x, real[::1] out):

@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int32_t, int64_t
 
+from hmlc._core._few cimport address_of, as_plain, few_rows, in_type, plain
 from hmlc._core._types cimport real
+from hmlc._core.elementwise cimport is_finite
 
 cdef extern from "k_means.h" nogil:
     """
@@ -18,6 +21,7 @@ cdef extern from "k_means.h" nogil:
     #define k_means_approach(X, ...) HMLC_CALL(k_means, approach, X, __VA_ARGS__)
     #define k_means_nearer(X, ...) HMLC_CALL(k_means, nearer, X, __VA_ARGS__)
     #define k_means_choose(X, ...) HMLC_CALL(k_means, choose, X, __VA_ARGS__)
+    #define k_means_relative(X, ...) HMLC_CALL(k_means, relative, X, __VA_ARGS__)
     #define k_means_distances(X, ...) HMLC_CALL(k_means, distances, X, __VA_ARGS__)
     """
     enum: HMLC_BLOCK_ROWS
@@ -51,6 +55,8 @@ cdef extern from "k_means.h" nogil:
                         const int64_t *starts, Py_ssize_t k, const int64_t *places,
                         const double *draws, Py_ssize_t tries, Py_ssize_t wanted, int64_t *chosen,
                         int64_t *answer) noexcept
+    void k_means_relative(const void *centres, Py_ssize_t k, Py_ssize_t d, const void *shift,
+                          void *out) noexcept
     void k_means_distances(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centres,
                            Py_ssize_t k, void *out, void *scratch) noexcept
 
@@ -131,6 +137,43 @@ def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centr
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
         k_means_assign(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &labels[0], &scratch[0])
+
+
+# Not kernels: these have no twins.
+def _few(X, Py_ssize_t n_columns, shift, centres):
+    """Return the labels of a few plain rows that are finite, else None; see _few.pxd.
+
+    Centres are in their own units here.
+    """
+    cdef plain x = few_rows(X, n_columns), origin = as_plain(shift), own = as_plain(centres)
+    if x.data == NULL or origin.data == NULL or own.data == NULL:
+        return None
+    if origin.columns != n_columns or own.columns != n_columns or own.rows > 1 << 24:
+        return None
+    labels = np.empty(x.rows, np.int32)
+    cdef int32_t *out = <int32_t *>address_of(labels)
+    if x.type == b"f":
+        return labels if _assign(<const float *>x.data, x.rows, origin, own, out) else None
+    return labels if _assign(<const double *>x.data, x.rows, origin, own, out) else None
+
+
+cdef bint _assign(const real *X, Py_ssize_t n, plain shift, plain centres,
+                  int32_t *labels) except -1:
+    """Write the labels, if the rows are finite; return whether they are."""
+    cdef Py_ssize_t k = centres.rows, d = centres.columns
+    if not is_finite(X, n * d):
+        return False
+    cdef real *room = <real *>PyMem_Malloc((k_means_scratch(k, d) + (k + 1) * d) * sizeof(real))
+    if room == NULL:
+        raise MemoryError
+    cdef real *near = room + d
+    cdef real *scratch = near + k * d
+    cdef const real *origin = in_type[real](shift, room)
+    with nogil:
+        k_means_relative(in_type[real](centres, scratch), k, d, origin, near)
+        k_means_assign(X, n, d, origin, near, k, labels, scratch)
+    PyMem_Free(room)
+    return True
 
 
 def inertia(const real[:, ::1] X, const real[:, ::1] centres, const int32_t[::1] labels,
@@ -216,6 +259,16 @@ def choose(real[::1] closest, const int64_t[::1] rows, const real[::1] squares,
         k_means_choose(&closest[0], &rows[0], &squares[0], &starts[0], k, &places[0], &draws[0],
                        tries, chosen.shape[0], &chosen[0], answer)
     return answer[0], answer[1]
+
+
+def relative(const real[:, ::1] centres, const real[::1] shift, real[:, ::1] out):
+    cdef Py_ssize_t k = centres.shape[0], d = centres.shape[1]
+    if shift.shape[0] != d or out.shape[0] != k or out.shape[1] != d:
+        raise ValueError("relative: lengths of shift and out do not fit centres")
+    if k == 0 or d == 0:
+        return
+    with nogil:
+        k_means_relative(&centres[0, 0], k, d, &shift[0], &out[0, 0])
 
 
 def distances(const real[:, ::1] X, const real[:, ::1] centres, real[:, ::1] out):

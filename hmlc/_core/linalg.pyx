@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+
+from hmlc._core._few cimport address_of, as_plain, few_rows, in_type, plain
 from hmlc._core._types cimport real
+from hmlc._core.elementwise cimport is_finite
 
 cdef extern from "linalg.h" nogil:
     """
@@ -105,3 +109,42 @@ def affine(const real[:, ::1] X, const real[:, ::1] W, const real[::1] b, real[:
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
         linalg_affine(&X[0, 0], n, d, &W[0, 0], &b[0], t, &out[0, 0], &scratch[0])
+
+
+# Not kernels: these have no twins.
+def _few(X, Py_ssize_t n_columns, W, b):
+    """Return X W^T + b for a few plain rows if that is finite, else None; see _few.pxd.
+
+    W is a vector or a matrix, b a number or a vector.
+    """
+    cdef plain x = few_rows(X, n_columns), weights = as_plain(W), biases
+    cdef double number
+    if isinstance(b, float):
+        number = b
+        biases = plain(&number, b"d", 0, 1, 1)
+    else:
+        biases = as_plain(b)
+    if x.data == NULL or weights.data == NULL or biases.data == NULL:
+        return None
+    if weights.columns != n_columns or biases.columns != weights.rows:
+        return None
+    if weights.dimensions == 1:
+        out = np.empty(x.rows, X.dtype)
+    else:
+        out = np.empty((x.rows, weights.rows), X.dtype)
+    if x.type == b"f":
+        return out if _affine(x, weights, biases, <float *>address_of(out)) else None
+    return out if _affine(x, weights, biases, <double *>address_of(out)) else None
+
+
+cdef bint _affine(plain x, plain W, plain b, real *out) except -1:
+    """Write X W^T + b; return whether it is finite."""
+    cdef Py_ssize_t d = x.columns, t = W.rows
+    cdef real *room = <real *>PyMem_Malloc(t * (d + 1) * sizeof(real))
+    if room == NULL:
+        raise MemoryError
+    with nogil:
+        linalg_affine(<const real *>x.data, x.rows, d, in_type[real](W, room),
+                      in_type[real](b, room + t * d), t, out, NULL)
+    PyMem_Free(room)
+    return is_finite(<const real *>out, x.rows * t)

@@ -3,7 +3,11 @@
 import numpy as np
 from libc.stdint cimport int32_t
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+
+from hmlc._core._few cimport address_of, as_plain, few_rows, plain
 from hmlc._core._types cimport real
+from hmlc._core.elementwise cimport is_finite
 
 cdef extern from "logistic.h" nogil:
     """
@@ -12,11 +16,13 @@ cdef extern from "logistic.h" nogil:
     #define logistic_sigmoid_loss_hessian(X, ...) HMLC_CALL(logistic, sigmoid_loss_hessian, X, __VA_ARGS__)
     #define logistic_softmax_loss(X, ...) HMLC_CALL(logistic, softmax_loss, X, __VA_ARGS__)
     #define logistic_scores(X, ...) HMLC_CALL(logistic, scores, X, __VA_ARGS__)
+    #define logistic_most_probable(Z, ...) HMLC_CALL(logistic, most_probable, Z, __VA_ARGS__)
     #define logistic_softmax(Z, ...) HMLC_CALL(logistic, softmax, Z, __VA_ARGS__)
     #define logistic_log_softmax(Z, ...) HMLC_CALL(logistic, log_softmax, Z, __VA_ARGS__)
     """
     int hmlc_logistic_select()
     Py_ssize_t hmlc_logistic_scratch(Py_ssize_t d, Py_ssize_t k, Py_ssize_t hessians)
+    Py_ssize_t hmlc_logistic_few_scratch(Py_ssize_t d)
     void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const int32_t *codes,
                                const Py_ssize_t *classes, const void *W, Py_ssize_t k,
                                const void *units, double *loss, double *gradient,
@@ -31,6 +37,8 @@ cdef extern from "logistic.h" nogil:
                                double *gradient, void *scratch) noexcept
     void logistic_scores(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, Py_ssize_t k,
                          const void *units, void *out, void *scratch) noexcept
+    void logistic_most_probable(const void *Z, Py_ssize_t n, Py_ssize_t k,
+                                Py_ssize_t *codes) noexcept
     void logistic_softmax(void *Z, Py_ssize_t n, Py_ssize_t k, void *scratch) noexcept
     void logistic_log_softmax(void *Z, Py_ssize_t n, Py_ssize_t k, void *scratch) noexcept
 
@@ -114,6 +122,17 @@ def scores(const real[:, ::1] X, const real[:, ::1] W, const real[:, ::1] units,
         logistic_scores(&X[0, 0], n, d, &W[0, 0], k, &units[0, 0], &out[0, 0], &scratch[0])
 
 
+def most_probable(Z, Py_ssize_t[::1] codes):
+    cdef plain z = as_plain(Z)
+    if z.data == NULL or z.dimensions != 2 or codes.shape[0] != z.rows:
+        raise ValueError("most_probable: Z is not a plain matrix of a row for each code")
+    with nogil:
+        if z.type == b"f":
+            logistic_most_probable(<const float *>z.data, z.rows, z.columns, &codes[0])
+        else:
+            logistic_most_probable(<const double *>z.data, z.rows, z.columns, &codes[0])
+
+
 def softmax(real[:, ::1] Z):
     cdef Py_ssize_t n = Z.shape[0], k = Z.shape[1]
     if n == 0 or k == 0:
@@ -135,3 +154,36 @@ def log_softmax(real[:, ::1] Z):
 cdef _check_model(Py_ssize_t d, Py_ssize_t depth, Py_ssize_t unit_rows, Py_ssize_t unit_columns):
     if depth != d + 1 or unit_rows != 2 or unit_columns != d:
         raise ValueError("W must have a column more than X, and units be of shape (2, columns)")
+
+
+# Not kernels: these have no twins.
+def _few(X, Py_ssize_t n_columns, models):
+    """Return a few plain rows' scores if they are finite, else None; see _few.pxd.
+
+    models gives W and units for each float type.
+    """
+    cdef plain x = few_rows(X, n_columns)
+    if x.data == NULL:
+        return None
+    dtype = X.dtype
+    W, units = models[dtype]
+    cdef plain weights = as_plain(W)
+    if weights.columns != n_columns + 1:
+        return None
+    out = np.empty((x.rows, weights.rows), dtype)
+    cdef plain scales = as_plain(units)
+    if x.type == b"f":
+        return out if _scores(x, weights, scales, <float *>address_of(out)) else None
+    return out if _scores(x, weights, scales, <double *>address_of(out)) else None
+
+
+cdef bint _scores(plain x, plain W, plain units, real *out) except -1:
+    """Write the scores; return whether they are finite."""
+    cdef void *scratch = PyMem_Malloc(hmlc_logistic_few_scratch(x.columns) * sizeof(real))
+    if scratch == NULL:
+        raise MemoryError
+    with nogil:
+        logistic_scores(<const real *>x.data, x.rows, x.columns, W.data, W.rows, units.data, out,
+                        scratch)
+    PyMem_Free(scratch)
+    return is_finite(<const real *>out, x.rows * W.rows)

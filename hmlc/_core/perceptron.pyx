@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+
+from hmlc._core._few cimport address_of, few_rows, plain
 from hmlc._core._types cimport real
+from hmlc._core.elementwise cimport is_finite
 
 cdef extern from "perceptron.h" nogil:
     """
@@ -95,6 +99,44 @@ def forward(const real[:, ::1] X, const real[:, ::1] units, const real[::1] para
     with nogil:
         perceptron_forward(&X[0, 0], n, &units[0, 0], &parameters[0], &network[0], layers,
                            &out[0, 0], &scratch[0])
+
+
+# Not kernels: these have no twins.
+def _few(X, Py_ssize_t n_columns, models, network):
+    """Return the answers for a few plain rows that are finite, else None; see _few.pxd.
+
+    models gives units and parameters for each float type.
+    """
+    cdef plain x = few_rows(X, n_columns)
+    if x.data == NULL:
+        return None
+    dtype = X.dtype
+    units, parameters = models[dtype]
+    cdef const Py_ssize_t *codes = <const Py_ssize_t *>address_of(network)
+    cdef Py_ssize_t layers = len(network) - 3
+    out = np.empty((x.rows, codes[2 + layers]), dtype)
+    cdef const void *scales = address_of(units)
+    cdef const void *weights = address_of(parameters)
+    if x.type == b"f":
+        return out if _answers(x, scales, weights, codes, layers,
+                               <float *>address_of(out)) else None
+    return out if _answers(x, scales, weights, codes, layers, <double *>address_of(out)) else None
+
+
+cdef bint _answers(plain x, const void *units, const void *parameters, const Py_ssize_t *network,
+                   Py_ssize_t layers, real *out) except -1:
+    """Write the answers, if the rows are finite; return whether they are."""
+    if not is_finite(<const real *>x.data, x.rows * x.columns):
+        return False
+    cdef void *scratch = PyMem_Malloc(sizeof(real) * perceptron_scratch(
+        network, layers, x.rows, 0, 1, 64 // sizeof(real)))
+    if scratch == NULL:
+        raise MemoryError
+    with nogil:
+        perceptron_forward(<const real *>x.data, x.rows, units, parameters, network, layers, out,
+                           scratch)
+    PyMem_Free(scratch)
+    return True
 
 
 def loss_and_gradient(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,

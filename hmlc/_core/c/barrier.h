@@ -37,7 +37,7 @@ __declspec(dllimport) int __stdcall SwitchToThread(void);
 #define BARRIER_PAUSE() ((void)0)
 #endif
 
-enum { BARRIER_SPINS = 2000 };
+enum { BARRIER_SPINS = 200 };
 
 /* All 0 at first. `rounds` is read by the waiting, so it has a cache line of its own. */
 typedef struct {

@@ -18,6 +18,9 @@
  * leaves the same bits as one called over [a, c), provided that b - a is a multiple of it. */
 enum { HMLC_BLOCK_ROWS = 256 };
 
+/* So few rows cost less one by one, with the parameters as they lie, than packing those does. */
+enum { HMLC_FEW_ROWS = 4 };
+
 enum { HMLC_BASELINE, HMLC_NEON, HMLC_AVX2, HMLC_AVX512, HMLC_VARIANTS };
 
 /* The variant in use: the best one compiled that the processor runs, or the one that the

@@ -112,9 +112,27 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *s
     }
 }
 
+/* The labels of HMLC_FEW_ROWS rows, which need not be transposed: the scores of best_tile. */
+static void assign_few(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
+                       const real *centres, ptrdiff_t k, int32_t *labels, real *scratch) {
+    real *row = scratch, *half = row + d;
+    const long_rows one = {.k = k, .scores = half + k};
+    fill_half(centres, k, d, half);
+    for (ptrdiff_t r = 0; r < n; r++, X += d) {
+        for (ptrdiff_t p = 0; p < d; p++)
+            row[p] = X[p] - shift[p];
+        row_product(row, centres, k, d, half, one.scores);
+        labels[r] = first_largest(&one, 0);
+    }
+}
+
 /* labels[r] = the centre nearest to row r, as in lloyd. */
 static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
                    ptrdiff_t k, int32_t *labels, real *scratch) {
+    if (n <= HMLC_FEW_ROWS && !is_long(k, d)) {
+        assign_few(X, n, d, shift, centres, k, labels, scratch);
+        return;
+    }
     real *rest;
     const search s = new_search(shift, centres, k, d, scratch, &rest);
     for (ptrdiff_t r = 0; r < n; r += WIDTH) {
@@ -263,6 +281,13 @@ static void distances(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centr
 #define DISTANCE(rows) distance_tile(rows, X + r * d, groups + j * d, d, out + r * k + j, k, count)
             WITH_CONSTANT(smaller(n - r, TILE_ROWS), DISTANCE)
         }
+}
+
+/* out = centres - shift, in float64 and rounded once. centres, out k x d; shift d. */
+static void relative(const real *centres, ptrdiff_t k, ptrdiff_t d, const real *shift, real *out) {
+    for (ptrdiff_t j = 0; j < k; j++)
+        for (ptrdiff_t p = 0; p < d; p++)
+            out[j * d + p] = (real)((double)centres[j * d + p] - (double)shift[p]);
 }
 
 HMLC_TABLE(k_means, K_MEANS_KERNELS)

@@ -26,6 +26,7 @@
     K(choose, real *closest, const int64_t *rows, const real *squares, const int64_t *starts,      \
       ptrdiff_t k, const int64_t *places, const double *draws, ptrdiff_t tries, ptrdiff_t wanted,  \
       int64_t *chosen, int64_t *answer)                                                            \
+    K(relative, const real *centres, ptrdiff_t k, ptrdiff_t d, const real *shift, real *out)       \
     K(distances, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres, ptrdiff_t k,        \
       real *out, real *scratch)
 HMLC_FAMILY(k_means, K_MEANS_KERNELS)

@@ -262,7 +262,7 @@ static void affine_narrow(const real *X, ptrdiff_t d, const real *W, const real 
 
 static void affine_row(const real *x, ptrdiff_t d, const real *W, const real *b, ptrdiff_t t,
                        real *out) {
-    row_product(x, W, t, d, out);
+    row_product(x, W, t, d, NULL, out);
     for (ptrdiff_t j = 0; j < t; j++)
         out[j] += b[j];
 }
@@ -271,14 +271,15 @@ static void affine_row(const real *x, ptrdiff_t d, const real *W, const real *b,
 enum { AFFINE_ROWS = 64 };
 
 /* out = X W^T + b.
- *   X n x d; W t x d; b t; out n x t; scratch d * (t + LANES), for W's panels.
+ *   X n x d; W t x d; b t; out n x t; scratch d * (t + LANES), for W's panels; HMLC_FEW_ROWS rows
+ *   need none.
  * Sums in order of depth, by FMA, then b. */
 static void affine(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, const real *b,
                    ptrdiff_t t, real *out, real *scratch) {
     ptrdiff_t r = 0;
     for (; t <= LANES / 2 && r + LANES <= n; r += LANES)
         affine_narrow(X + r * d, d, W, b, t, out + r * t);
-    for (; (t <= LANES / 2 || n <= FEW_ROWS) && r < n; r++)
+    for (; (t <= LANES / 2 || n <= HMLC_FEW_ROWS) && r < n; r++)
         affine_row(X + r * d, d, W, b, t, out + r * t);
     if (r == n)
         return;

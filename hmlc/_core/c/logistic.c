@@ -181,14 +181,26 @@ static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t 
     }
 }
 
-/* out = A W'. X n x d; W k x depth; units 2 x d; out n x k. */
+/* scores for HMLC_FEW_ROWS rows: W is used as it lies. */
+static void few_scores(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdiff_t k,
+                       const real *units, real *out, real *scratch) {
+    const stretch s = prepare_few(d, W, k, scratch);
+    for (ptrdiff_t r = 0; r < n; r++, out += k) {
+        standard_row(X + r * d, d, units, s.block);
+        if (k == 1) {
+            dot_rows(1, &s, 0);
+            *out = *s.z;
+        } else
+            row_product(s.block, W, k, s.depth, NULL, out);
+    }
+}
+
+/* out = A W'. X n x d; W k x depth; units 2 x d; out n x k; scratch hmlc_logistic_scratch(d, k, 0),
+ * or for HMLC_FEW_ROWS rows hmlc_logistic_few_scratch(d). */
 static void scores(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdiff_t k,
                    const real *units, real *out, real *scratch) {
-    if (k > 1 && n <= FEW_ROWS) {
-        for (ptrdiff_t r = 0; r < n; r++) {
-            standard_row(X + r * d, d, units, scratch);
-            row_product(scratch, W, k, d + 1, out + r * k);
-        }
+    if (n <= HMLC_FEW_ROWS) {
+        few_scores(X, n, d, W, k, units, out, scratch);
         return;
     }
     const stretch s = prepare(d, W, k, scratch);
@@ -199,6 +211,20 @@ static void scores(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdi
         for (ptrdiff_t i = 0; i < rows; i++)
             for (ptrdiff_t c = 0; c < k; c++)
                 out[(r + i) * k + c] = s.z[column_start(&s, c) + i * row_step(&s)];
+    }
+}
+
+/* codes[r] = the first of the largest of row r's scores, or of only one whether it is above 0.
+ *   Z n x k; codes n. */
+static void most_probable(const real *Z, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *codes) {
+    for (ptrdiff_t r = 0; r < n; r++, Z += k) {
+        real best = k == 1 ? 0 : Z[0];
+        ptrdiff_t code = 0;
+        for (ptrdiff_t c = k > 1; c < k; c++) {
+            code = best < Z[c] ? c : code;
+            best = best < Z[c] ? Z[c] : best;
+        }
+        codes[r] = k == 1 ? best > 0 : code;
     }
 }
 

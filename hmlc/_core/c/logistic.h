@@ -26,6 +26,11 @@ static inline ptrdiff_t hmlc_logistic_scratch(ptrdiff_t d, ptrdiff_t k, ptrdiff_
     return across > down ? across : down;
 }
 
+/* Reals of scratch for the scores of HMLC_FEW_ROWS rows. */
+static inline ptrdiff_t hmlc_logistic_few_scratch(ptrdiff_t d) {
+    return 2 * (d + 33) + 1;
+}
+
 #define LOGISTIC_KERNELS(K, real)                                                                  \
     K(sigmoid_loss, const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,                 \
       const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units, double *loss,       \
@@ -37,6 +42,7 @@ static inline ptrdiff_t hmlc_logistic_scratch(ptrdiff_t d, ptrdiff_t k, ptrdiff_
       ptrdiff_t k, const real *units, double *loss, double *gradient, real *scratch)               \
     K(scores, const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdiff_t k,                 \
       const real *units, real *out, real *scratch)                                                 \
+    K(most_probable, const real *Z, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *codes)                    \
     K(softmax, real *Z, ptrdiff_t n, ptrdiff_t k, real *scratch)                                   \
     K(log_softmax, real *Z, ptrdiff_t n, ptrdiff_t k, real *scratch)
 HMLC_FAMILY(logistic, LOGISTIC_KERNELS)

@@ -9,17 +9,22 @@
  *                -sum y log softmax(z); logistic, -sum y log g(z) + (1 - y) log(1 - g(z))
  */
 #include "barrier.h"
+#include "perceptron_few.h"
+#include "perceptron_gradient.h"
 #include "perceptron_layers.h"
 #include "perceptron_loss.h"
 
 /* Rows that go through all layers together, so that they stay in cache: a multiple of TILE_ROWS. */
-enum { PASS_ROWS = 48 };
+enum { PASS_ROWS = 24 };
 
-/* Values, losses and deltas of rows [first, last). */
+/* Values, losses and deltas of rows [first, last). Meanwhile the next PASS_ROWS of them are asked
+ * for, and at the end the first of the next batch, so that L2 holds them besides the batch. */
 static void pass_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
+    const ptrdiff_t start = first;
     for (; first < last; first += PASS_ROWS) {
         const ptrdiff_t end = least(first + PASS_ROWS, last);
-        forward_rows(v, b, first, end);
+        const ptrdiff_t beyond = first + PASS_ROWS < last ? PASS_ROWS : b->period + start - first;
+        forward_rows(v, b, first, end, beyond);
         output_loss(v, b, first, end);
         for (ptrdiff_t l = v->layers - 1; l > 0; l--)
             backward_layer(v, l, first, end);
@@ -35,16 +40,23 @@ static double sum_of_losses(const net *v, ptrdiff_t rows) {
 
 /* out = the network's answer for every row: outputs, or probabilities.
  *   X n x d; units 2 x d; out n x k;
- *   scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy, 1 thread).
+ *   scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy, 1 thread); HMLC_FEW_ROWS rows need
+ *   no copy.
  */
 static void forward(const real *X, ptrdiff_t n, const real *units, const real *parameters,
                     const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch) {
     const net v = lay_out(network, layers, least(n, HMLC_BLOCK_ROWS), 0, 1, scratch);
+    if (n <= HMLC_FEW_ROWS) {
+        const batch b = {.X = X, .units = units};
+        forward_few(&v, &b, parameters, n);
+        answer(&v, n, out);
+        return;
+    }
     to_panels(&v, parameters, v.weights, 0, 1);
     for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
         const ptrdiff_t rows = least(HMLC_BLOCK_ROWS, n - first);
-        const batch b = {.X = X + first * v.size[0], .units = units};
-        forward_rows(&v, &b, 0, rows);
+        const batch b = {X + first * v.size[0], X, units, NULL, rows, rows};
+        forward_rows(&v, &b, 0, rows, 0);
         answer(&v, rows, out + first * v.size[layers]);
     }
 }
@@ -82,7 +94,8 @@ static void loss_and_gradient(const real *X, ptrdiff_t n, const real *Y, const r
         transpose_block(&v, nth_block(&v, i));
     for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
         const ptrdiff_t rows = least(HMLC_BLOCK_ROWS, n - first);
-        const batch some = {X + first * v.size[0], Y + first * v.size[layers], units, NULL};
+        const batch some = {
+            X + first * v.size[0], Y + first * v.size[layers], units, NULL, rows, rows};
         pass_rows(&v, &some, 0, rows);
         *cost += sum_of_losses(&v, rows);
         for (ptrdiff_t i = 0; i < blocks; i++) {
@@ -148,6 +161,16 @@ INLINE void adam_step(const void *to, ptrdiff_t i, ptrdiff_t c, vec gradient) {
     v_store(w, v_sub(v_load(w), change));
 }
 
+/* Asks for a block's weights and state. */
+INLINE void prefetch_step(const step *s, block b) {
+    for (ptrdiff_t c = b.c; c < b.c + b.panels * LANES; c += LANES)
+        for (ptrdiff_t i = b.i; i < b.i + LANES; i++) {
+            prefetch((uintptr_t)step_at(s, s->weights, i, c));
+            prefetch((uintptr_t)step_at(s, s->first, i, c));
+            prefetch((uintptr_t)step_at(s, s->second, i, c));
+        }
+}
+
 /* Steps along the mean gradient of a batch of `rows` rows plus decay * weights, on one block. */
 INLINE void step_on_block(const net *v, ptrdiff_t rows, block b, double decay, step s, taker take) {
     const ptrdiff_t start = perceptron_weights(v->size, b.l, LANES);
@@ -157,6 +180,7 @@ INLINE void step_on_block(const net *v, ptrdiff_t rows, block b, double decay, s
     s.second = s.first + perceptron_weights(v->size, v->layers, LANES);
     s.depth = v->size[b.l] + 1;
     s.decay = v_set((real)decay);
+    prefetch_step(&s, b);
     weight_gradient(v, rows, b, take, &s);
     s.decay = v_set(0);
     if (b.i == 0)
@@ -225,7 +249,7 @@ static void sgd(const real *X, const real *Y, const real *units, const ptrdiff_t
     const step s = {.rate = v_set((real)rates[0]), .keep_first = v_set((real)rates[1])};
     begin(&v, parameters, velocity, 1, t);
     for (ptrdiff_t first = 0; first < n; first += batch_size) {
-        const batch b = {X, Y, units, order + first};
+        const batch b = {X, Y, units, order + first, n - first, batch_size};
         take_batch(&v, &b, least(batch_size, n - first), rates[2], s, sgd_step, cost, t);
     }
     end(&v, parameters, velocity, 1, t);
@@ -249,7 +273,7 @@ static void adam(const real *X, const real *Y, const real *units, const ptrdiff_
     double power1 = powers[0], power2 = powers[1];
     begin(&v, parameters, moments, 2, t);
     for (ptrdiff_t first = 0; first < n; first += batch_size) {
-        const batch b = {X, Y, units, order + first};
+        const batch b = {X, Y, units, order + first, n - first, batch_size};
         power1 *= rates[1];
         power2 *= rates[2];
         s.rate = v_set((real)(rates[0] * sqrt(1 - power2) / (1 - power1)));

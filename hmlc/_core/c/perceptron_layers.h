@@ -1,4 +1,4 @@
-/* A network's rows through its layers and back, and the gradient by its weights.
+/* A network's rows through its layers and back.
  *
  * Every matrix is in panels: columns [c, c + LANES) of all its rows, then the next LANES columns.
  * Values, deltas and weights are then register-tile operands as they are: a product is written
@@ -6,8 +6,8 @@
  * and a step updates the weights where the next batch reads them. Weights go into panels at the
  * start of a call and out of them at its end.
  *
- * What is done to rows [first, last) touches no other rows, and what is done to a block of weights
- * touches no others, so threads may share both out. `first` must be a multiple of TILE_ROWS.
+ * What is done to rows [first, last) touches no other rows, so threads may share them out. `first`
+ * must be a multiple of TILE_ROWS.
  */
 #ifndef HMLC_PERCEPTRON_LAYERS_H
 #define HMLC_PERCEPTRON_LAYERS_H
@@ -100,35 +100,51 @@ static void from_panels(const net *v, const real *panels, real *parameters, ptrd
     }
 }
 
-/* ---- rows ---- */
-
 /* Some rows of X and Y: row r is row order[r], or r where order is NULL; d columns of X are in the
  * network's units after (x - units[c]) * units[d + c]. */
 typedef struct {
     const real *X, *Y, *units;
     const ptrdiff_t *order;
+    ptrdiff_t known, period; /* how far order goes on, and where in it the next batch begins */
 } batch;
 
 INLINE ptrdiff_t row_of(const batch *b, ptrdiff_t r) {
     return b->order ? b->order[r] : r;
 }
 
-/* Rows in a random order are out of the hardware prefetcher's sight. */
-enum { PREFETCH_ROWS = 2 };
+/* The rows that come after a tile's, in what is asked for while the tile is computed: in a random
+ * order they are out of the hardware prefetcher's sight. */
+typedef struct {
+    const real *row[TILE_ROWS];
+} ahead;
+
+INLINE ahead rows_ahead(const net *v, const batch *b, ptrdiff_t r) {
+    ahead a;
+    for (int i = 0; i < TILE_ROWS; i++) {
+        const ptrdiff_t row = row_of(b, least(r + i, b->known - 1));
+        prefetch((uintptr_t)(b->Y + row * v->size[v->layers]));
+        a.row[i] = b->X + row * v->size[0];
+    }
+    return a;
+}
+
+/* LANES columns, or as many as there are, of a row in the network's units. */
+INLINE vec in_units(const real *x, const real *units, ptrdiff_t d, ptrdiff_t count) {
+    const vec centred = v_sub(load_upto(x, count, 0), load_upto(units, count, 0));
+    return v_mul(centred, load_upto(units + d, count, 0));
+}
 
 /* Level 0 of rows [first, last). */
 static void load_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
     const ptrdiff_t d = v->size[0];
     for (ptrdiff_t r = first; r < last; r++) {
         const real *x = b->X + row_of(b, r) * d;
-        const real *next = b->X + row_of(b, least(r + PREFETCH_ROWS, last - 1)) * d;
         real *out = v->values + r * LANES;
-        for (ptrdiff_t c = 0; c < d; c += LANES, out += v->stride) {
-            const vec centred =
-                v_sub(load_upto(x + c, d - c, 0), load_upto(b->units + c, d - c, 0));
-            v_store(out, v_mul(centred, load_upto(b->units + d + c, d - c, 0)));
-            prefetch((uintptr_t)(next + c));
-        }
+        ptrdiff_t c = 0;
+        for (; c + LANES <= d; c += LANES, out += v->stride)
+            v_store(out, in_units(x + c, b->units + c, d, LANES));
+        if (c < d)
+            v_store(out, in_units(x + c, b->units + c, d, d - c));
     }
 }
 
@@ -158,143 +174,113 @@ INLINE vec slope(ptrdiff_t activation, vec a) {
     }
 }
 
-/* acc[i] += sum over p < depth of A(i, p) * panel[p], for TILE_ROWS rows of A in panels. */
-INLINE void tile_product(const real *A, ptrdiff_t stride, const real *panel, ptrdiff_t depth,
-                         vec acc[]) {
-    for (ptrdiff_t p = 0; p < depth; p += LANES, A += stride)
-        tile_fma(TILE_ROWS, A, LANES, 1, panel + p * LANES, least(LANES, depth - p), acc);
-}
+/* How many panels a register tile spans where there are as many: two where registers abound, for
+ * then each number read of A is used twice. */
+enum { TILE_PANELS = REGS == 1 ? 2 : 1 };
 
-/* values(l + 1) = activation(values(l) W + b), for rows [first, last) */
-static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last) {
-    const ptrdiff_t depth = v->size[l];
-    const ptrdiff_t activation = l + 1 < v->layers ? v->activation : PERCEPTRON_IDENTITY;
-    const real *A = values_of(v, l), *panel = weights_of(v, l);
-    real *out = values_of(v, l + 1);
-    for (ptrdiff_t j = 0; j < panels_of(v->size[l + 1]); j++) {
-        const vec bias = v_load(panel + depth * LANES);
-        for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
-            vec acc[TILE_ROWS];
-            for (int i = 0; i < TILE_ROWS; i++)
-                acc[i] = bias;
-            tile_product(A + r * LANES, v->stride, panel, depth, acc);
-            for (int i = 0; i < TILE_ROWS; i++)
-                v_store(out + (r + i) * LANES, activate(activation, acc[i]));
+/* acc[i * panels + j] += sum over p < depth of A(i, p) * panel j [p], as tile_fma sums. */
+INLINE void wide_fma(int rows, int panels, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth,
+                     const real *panel, ptrdiff_t stride, ptrdiff_t depth, vec acc[]) {
+    if (panels == 1) {
+        tile_fma(rows, A, a_row, a_depth, panel, depth, acc);
+        return;
+    }
+    for (ptrdiff_t p = 0; p < depth; p++) {
+        const vec b0 = v_load(panel + p * LANES), b1 = v_load(panel + stride + p * LANES);
+        const real *a = A + p * a_depth;
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
+        for (int i = 0; i < rows; i++) {
+            const vec each = v_set(a[i * a_row]);
+            acc[2 * i] = v_fma(each, b0, acc[2 * i]);
+            acc[2 * i + 1] = v_fma(each, b1, acc[2 * i + 1]);
         }
-        panel += (depth + 1) * LANES;
-        out += v->stride;
     }
 }
 
-static void forward_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
+/* acc += TILE_ROWS rows of A, which is in panels `a_stride` apart, times `panels` panels. */
+INLINE void tile_product(int panels, const real *A, ptrdiff_t a_stride, const real *panel,
+                         ptrdiff_t stride, ptrdiff_t depth, const ahead *next, vec acc[]) {
+    for (ptrdiff_t p = 0; p < depth; p += LANES, A += a_stride) {
+        if (next)
+            for (int i = 0; i < TILE_ROWS; i++)
+                prefetch((uintptr_t)(next->row[i] + p));
+        wide_fma(TILE_ROWS, panels, A, LANES, 1, panel + p * LANES, stride, least(LANES, depth - p),
+                 acc);
+    }
+}
+
+/* Panels [j, j + panels) of values(l + 1), for rows [first, last); asks for the rows of X that are
+ * `beyond` after, unless b is NULL. */
+INLINE void forward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t first,
+                           ptrdiff_t last, const batch *b, ptrdiff_t beyond) {
+    const ptrdiff_t depth = v->size[l], stride = (depth + 1) * LANES;
+    const ptrdiff_t activation = l + 1 < v->layers ? v->activation : PERCEPTRON_IDENTITY;
+    const real *A = values_of(v, l), *panel = weights_of(v, l) + j * stride;
+    real *out = values_of(v, l + 1) + j * v->stride;
+    for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
+        vec acc[TILE_ROWS * TILE_PANELS];
+        for (int i = 0; i < TILE_ROWS * panels; i++)
+            acc[i] = v_load(panel + i % panels * stride + depth * LANES);
+        ahead next;
+        if (b)
+            next = rows_ahead(v, b, r + beyond);
+        tile_product(panels, A + r * LANES, v->stride, panel, stride, depth, b ? &next : NULL, acc);
+        for (int i = 0; i < TILE_ROWS * panels; i++)
+            v_store(out + i % panels * v->stride + (r + i / panels) * LANES,
+                    activate(activation, acc[i]));
+    }
+}
+
+/* values(l + 1) = activation(values(l) W + b), for rows [first, last) */
+static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last,
+                          const batch *b, ptrdiff_t beyond) {
+    const ptrdiff_t panels = panels_of(v->size[l + 1]);
+    for (ptrdiff_t j = 0; j < panels; j += TILE_PANELS) {
+        const batch *asked = l == 0 && j == 0 && beyond > 0 ? b : NULL;
+        if (j + TILE_PANELS <= panels)
+            forward_panels(TILE_PANELS, v, l, j, first, last, asked, beyond);
+        else
+            forward_panels(1, v, l, j, first, last, asked, beyond);
+    }
+}
+
+/* Values of rows [first, last) at all levels; asks for those `beyond` after, unless that is 0. */
+static void forward_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
+                         ptrdiff_t beyond) {
     load_rows(v, b, first, last);
     for (ptrdiff_t l = 0; l < v->layers; l++)
-        forward_layer(v, l, first, last);
+        forward_layer(v, l, first, last, b, beyond);
+}
+
+/* Panels [q, q + panels) of deltas(l), for rows [first, last). */
+INLINE void backward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t q, ptrdiff_t first,
+                            ptrdiff_t last) {
+    const ptrdiff_t depth = v->size[l + 1], stride = depth * LANES;
+    const real *panel = v->transposed + perceptron_transposed(v->size, l, LANES) + q * stride;
+    const real *a = values_of(v, l) + q * v->stride, *delta = deltas_of(v, l + 1);
+    real *out = deltas_of(v, l) + q * v->stride;
+    for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
+        vec acc[TILE_ROWS * TILE_PANELS];
+        for (int i = 0; i < TILE_ROWS * panels; i++)
+            acc[i] = v_set(0);
+        tile_product(panels, delta + r * LANES, v->stride, panel, stride, depth, NULL, acc);
+        for (int i = 0; i < TILE_ROWS * panels; i++) {
+            const ptrdiff_t at = i % panels * v->stride + (r + i / panels) * LANES;
+            v_store(out + at, v_mul(acc[i], slope(v->activation, v_load(a + at))));
+        }
+    }
 }
 
 /* deltas(l) = (deltas(l + 1) W^T) * slope(values(l)), for rows [first, last) and l >= 1 */
 static void backward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last) {
-    const ptrdiff_t depth = v->size[l + 1];
-    const real *panel = v->transposed + perceptron_transposed(v->size, l, LANES);
-    const real *a = values_of(v, l), *delta = deltas_of(v, l + 1);
-    real *out = deltas_of(v, l);
-    for (ptrdiff_t q = 0; q < panels_of(v->size[l]); q++) {
-        for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
-            vec acc[TILE_ROWS];
-            for (int i = 0; i < TILE_ROWS; i++)
-                acc[i] = v_set(0);
-            tile_product(delta + r * LANES, v->stride, panel, depth, acc);
-            for (int i = 0; i < TILE_ROWS; i++) {
-                const vec s = slope(v->activation, v_load(a + (r + i) * LANES));
-                v_store(out + (r + i) * LANES, v_mul(acc[i], s));
-            }
-        }
-        panel += depth * LANES;
-        a += v->stride;
-        out += v->stride;
-    }
-}
-
-/* ---- weights ---- */
-
-/* LANES rows, or as many as there are, and LANES columns of layer l's matrix, from row i and
- * column c; with i = 0 the columns' biases too. */
-typedef struct {
-    ptrdiff_t l, i, c;
-} block;
-
-static ptrdiff_t count_blocks(const net *v) {
-    ptrdiff_t total = 0;
-    for (ptrdiff_t l = 0; l < v->layers; l++)
-        total += panels_of(v->size[l]) * panels_of(v->size[l + 1]);
-    return total;
-}
-
-static block nth_block(const net *v, ptrdiff_t n) {
-    ptrdiff_t l = 0, columns = panels_of(v->size[1]);
-    while (n >= panels_of(v->size[l]) * columns) {
-        n -= panels_of(v->size[l]) * columns;
-        l++;
-        columns = panels_of(v->size[l + 1]);
-    }
-    return (block){l, n / columns * LANES, n % columns * LANES};
-}
-
-/* Brings the transpose of a block's weights, of a layer after the first, up to date. */
-static void transpose_block(const net *v, block b) {
-    if (b.l == 0)
-        return;
-    const ptrdiff_t in = v->size[b.l], out = v->size[b.l + 1];
-    const real *from = weights_of(v, b.l) + (b.c / LANES * (in + 1) + b.i) * LANES;
-    real *to = v->transposed + perceptron_transposed(v->size, b.l, LANES);
-    to += (b.i / LANES * out + b.c) * LANES;
-    for (ptrdiff_t o = 0; o < least(LANES, out - b.c); o++, to += LANES)
-        for (ptrdiff_t i = 0; i < LANES; i++)
-            to[i] = i < in - b.i ? from[i * LANES + o] : 0;
-}
-
-/* What takes the gradient of LANES weights: row i of the block's layer, from its column c on. */
-typedef void (*taker)(const void *to, ptrdiff_t i, ptrdiff_t c, vec gradient);
-
-/* Rows of a gradient's register tile: as even as tiles of at most TILE_ROWS can share LANES. */
-enum {
-    GRADIENT_TILES = (LANES + TILE_ROWS - 1) / TILE_ROWS,
-    GRADIENT_ROWS = (LANES + GRADIENT_TILES - 1) / GRADIENT_TILES,
-    GRADIENT_REST = LANES - (GRADIENT_TILES - 1) * GRADIENT_ROWS,
-};
-
-/* `count` rows from row i of the gradient values^T delta. */
-INLINE void gradient_tile(int count, const real *A, const real *delta, ptrdiff_t rows, block b,
-                          ptrdiff_t i, ptrdiff_t in, taker take, const void *to) {
-    vec acc[TILE_ROWS];
-    for (int t = 0; t < count; t++)
-        acc[t] = v_set(0);
-    tile_fma(count, A, 1, LANES, delta, rows, acc);
-    for (int t = 0; t < count; t++)
-        if (i + t < in)
-            take(to, i + t, b.c, acc[t]);
-}
-
-/* Gives the gradient of a block's weights, values^T delta, summed in order of `rows` rows. */
-INLINE void weight_gradient(const net *v, ptrdiff_t rows, block b, taker take, const void *to) {
-    const ptrdiff_t in = v->size[b.l];
-    const real *A = values_of(v, b.l) + b.i / LANES * v->stride;
-    const real *delta = deltas_of(v, b.l + 1) + b.c / LANES * v->stride;
-    ptrdiff_t t = 0;
-    for (; t < LANES - GRADIENT_REST && b.i + t < in; t += GRADIENT_ROWS)
-        gradient_tile(GRADIENT_ROWS, A + t, delta, rows, b, b.i + t, in, take, to);
-    if (b.i + t < in)
-        gradient_tile(GRADIENT_REST, A + t, delta, rows, b, b.i + t, in, take, to);
-}
-
-/* Gives the gradient of the biases of a block's columns, the sum of their deltas in order of rows.
- */
-INLINE void bias_gradient(const net *v, ptrdiff_t rows, block b, taker take, const void *to) {
-    const real *delta = deltas_of(v, b.l + 1) + b.c / LANES * v->stride;
-    vec sum = v_set(0);
-    for (ptrdiff_t r = 0; r < rows; r++)
-        sum = v_add(sum, v_load(delta + r * LANES));
-    take(to, v->size[b.l], b.c, sum);
+    const ptrdiff_t panels = panels_of(v->size[l]);
+    ptrdiff_t q = 0;
+    for (; q + TILE_PANELS <= panels; q += TILE_PANELS)
+        backward_panels(TILE_PANELS, v, l, q, first, last);
+    if (q < panels)
+        backward_panels(1, v, l, q, first, last);
 }
 
 #endif

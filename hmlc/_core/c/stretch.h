@@ -37,11 +37,35 @@ static real *take(real **scratch, ptrdiff_t count) {
     return start;
 }
 
-/* Lays out scratch, on cache lines, and packs W. */
-static stretch prepare(ptrdiff_t d, const real *W, ptrdiff_t k, real *scratch) {
+static stretch sizes_of(ptrdiff_t d, ptrdiff_t k) {
     stretch s = {.d = d, .depth = d + 1, .k = k, .panels = panels_of(k)};
     /* An odd number of vectors: rows a power of two apart would share a few sets of the cache. */
     s.width = (panels_of(s.depth) | 1) * LANES;
+    return s;
+}
+
+/* weights = the only row of W, and zeros. */
+static void widen_weights(const stretch *s, const real *W) {
+    memset(s->weights, 0, (size_t)s->width * sizeof(real));
+    memcpy(s->weights, W, (size_t)s->depth * sizeof(real));
+}
+
+/* Lays out scratch for one row at a time, with zeros after it; W is not packed. */
+static stretch prepare_few(ptrdiff_t d, const real *W, ptrdiff_t k, real *scratch) {
+    stretch s = sizes_of(d, k);
+    s.block = scratch;
+    s.weights = scratch + s.width;
+    s.z = s.weights + s.width;
+    if (k == 1) {
+        memset(s.block, 0, (size_t)s.width * sizeof(real));
+        widen_weights(&s, W);
+    }
+    return s;
+}
+
+/* Lays out scratch, on cache lines, and packs W. */
+static stretch prepare(ptrdiff_t d, const real *W, ptrdiff_t k, real *scratch) {
+    stretch s = sizes_of(d, k);
     s.capacity = hmlc_logistic_rows(d);
     scratch += (size_t)(-(uintptr_t)scratch & 63) / sizeof(real);
     s.block = take(&scratch, (s.capacity + SPARE) * s.width);
@@ -52,10 +76,9 @@ static stretch prepare(ptrdiff_t d, const real *W, ptrdiff_t k, real *scratch) {
     s.panel = take(&scratch, (s.capacity + SPARE) * LANES);
     s.classes = take(&scratch, s.panels * LANES);
     s.hessian = scratch;
-    if (k == 1) {
-        memset(s.weights, 0, (size_t)s.width * sizeof(real));
-        memcpy(s.weights, W, (size_t)s.depth * sizeof(real));
-    } else
+    if (k == 1)
+        widen_weights(&s, W);
+    else
         for (ptrdiff_t p = 0; p < s.panels; p++)
             pack_panel(W, 1, s.depth, s.depth, p * LANES, k, s.weights + p * s.depth * LANES);
     return s;

@@ -25,9 +25,13 @@ INLINE void tile_fma(int rows, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth
     }
 }
 
-/* out[j] = sum over p < depth of a[p] * B[j * depth + p], j < count, as tile_fma sums. */
-INLINE void row_fma(int count, const real *a, const real *B, ptrdiff_t depth, real *out) {
-    real sum[4] = {0};
+/* out[j] = start[j] + sum over p < depth of a[p] * B[j * depth + p], j < count, as tile_fma sums;
+ * a start of NULL is 0. */
+INLINE void row_fma(int count, const real *a, const real *B, ptrdiff_t depth, const real *start,
+                    real *out) {
+    real sum[4];
+    for (int j = 0; j < count; j++)
+        sum[j] = start ? start[j] : 0;
     for (ptrdiff_t p = 0; p < depth; p++)
 #if defined(__GNUC__)
 #pragma GCC unroll 4
@@ -38,18 +42,16 @@ INLINE void row_fma(int count, const real *a, const real *B, ptrdiff_t depth, re
         out[j] = sum[j];
 }
 
-/* So few rows cost less one by one, with B as it lies, than packing B does. */
-enum { FEW_ROWS = 4 };
-
-/* out = B a for B's `columns` rows, four at a time: the last four may overlap those before. */
+/* out = start + B a for B's `columns` rows, four at a time: the last four may overlap those before.
+ * For HMLC_FEW_ROWS rows a. */
 INLINE void row_product(const real *a, const real *B, ptrdiff_t columns, ptrdiff_t depth,
-                        real *out) {
+                        const real *start, real *out) {
     for (ptrdiff_t j = 0; columns >= 4 && j < columns; j += 4) {
         const ptrdiff_t first = j + 4 <= columns ? j : columns - 4;
-        row_fma(4, a, B + first * depth, depth, out + first);
+        row_fma(4, a, B + first * depth, depth, start ? start + first : NULL, out + first);
     }
     for (ptrdiff_t j = 0; columns < 4 && j < columns; j++)
-        row_fma(1, a, B + j * depth, depth, out + j);
+        row_fma(1, a, B + j * depth, depth, start ? start + j : NULL, out + j);
 }
 
 /* How many panels cover `columns` columns. */

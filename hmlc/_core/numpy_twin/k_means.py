@@ -166,6 +166,11 @@ def choose(
     return count, used
 
 
+def relative(centres: Real, shift: Real, out: Real) -> None:
+    """Set out = centres - shift, in float64 and rounded once."""
+    out[:] = centres.astype(np.float64) - shift
+
+
 def distances(X: Real, centres: Real, out: Real) -> None:
     """Set out[r, j] = |x_r - c_j|."""
     np.sqrt(_squares(X, centres), out=out)

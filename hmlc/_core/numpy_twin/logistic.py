@@ -66,6 +66,11 @@ def scores(X: Reals, W: Reals, units: Reals, out: Reals) -> None:
         out[:] = _design(X, units) @ W.T
 
 
+def most_probable(Z: Reals, codes: NDArray[np.intp]) -> None:
+    """Set codes to the first of each row's largest scores; of one score, whether it is > 0."""
+    codes[:] = Z[:, 0] > 0 if Z.shape[1] == 1 else np.argmax(Z, axis=1)
+
+
 def softmax(Z: Reals) -> None:
     """Replace each row z by exp(z) / sum(exp(z))."""
     np.exp(Z - Z.max(axis=1, keepdims=True, initial=-np.inf), out=Z)

@@ -209,6 +209,14 @@ def choose(
     return count, used
 
 
+def relative(centres: Real, shift: Real, out: Real) -> None:
+    """Set out = centres - shift, in float64 and rounded once."""
+    middle = shift.tolist()
+    for j, centre in enumerate(centres.tolist()):
+        for p, value in enumerate(centre):
+            out[j, p] = value - middle[p]
+
+
 def distances(X: Real, centres: Real, out: Real) -> None:
     """Set out[r, j] = |x_r - c_j|."""
     places = centres.tolist()

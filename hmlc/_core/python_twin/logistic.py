@@ -97,6 +97,12 @@ def _log_softmax(z: list[float]) -> list[float]:
     return [(value - z[at]) - math.log1p(others) for value in z]
 
 
+def most_probable(Z: Reals, codes: NDArray[np.intp]) -> None:
+    """Set codes to the first of each row's largest scores; of one score, whether it is > 0."""
+    for r, row in enumerate(Z.tolist()):
+        codes[r] = row.index(max(row)) if len(row) > 1 else row[0] > 0
+
+
 def softmax(Z: Reals) -> None:
     """Replace each row z by exp(z) / sum(exp(z))."""
     for i, z in enumerate(Z.tolist()):
