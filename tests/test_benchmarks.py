@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hmlc import cli
+from hmlc._workloads import WORKLOADS
 
 CHECKOUT = Path(__file__).parent.parent
 # Last, so that an hmlc that is installed comes before one that lies unbuilt beside benchmarks/.
@@ -15,6 +16,7 @@ sys.path.append(str(CHECKOUT))
 
 __main__ = pytest.importorskip("benchmarks.__main__", reason="benchmarks/ is in a checkout only")
 harness = pytest.importorskip("benchmarks.harness")
+kernels = pytest.importorskip("benchmarks.kernels")
 report = pytest.importorskip("benchmarks.report")
 Limits = pytest.importorskip("benchmarks.limits").Limits
 all_rows = pytest.importorskip("benchmarks.rows").all_rows
@@ -149,3 +151,25 @@ def test_the_command_line_finds_the_suite_or_says_where_it_is(tmp_path, capsys, 
     monkeypatch.setattr("hmlc.__file__", str(tmp_path / "hmlc" / "__init__.py"))
     assert cli.main(["bench", "--peers"]) == 1
     assert "pip install --group bench" in capsys.readouterr().err
+
+
+def test_every_kernel_is_profiled(monkeypatch):
+    monkeypatch.setattr(kernels, "N", 2000)
+    monkeypatch.setattr(kernels, "WIDE_N", 600)
+    assert kernels.missing() == set()
+    assert {workload.kernel for workload in WORKLOADS} >= kernels.UNBOUNDED
+
+
+def test_a_profile_tells_rates_and_their_share(monkeypatch):
+    monkeypatch.setattr(kernels, "N", 2000)
+    monkeypatch.setattr(kernels, "MIN_SECONDS", 0.0)
+    monkeypatch.setattr(kernels, "GROUPS", (kernels.densities,))
+    ceiling = Limits(1, float32=1e11, float64=5e10, read=1e10, triad=1e10)
+    found = list(kernels.profile("float64", ceiling))
+    assert [each["kernel"] for each in found] == [
+        "gaussian.log_density_diagonal", "gaussian.log_density_full",
+    ]  # fmt: skip
+    for each in found:
+        assert each["bytes"] == pytest.approx(8 * 2000 * 11 / each["seconds"])
+        assert each["share"] >= each["bytes"] / 1e10 * (1 - 1e-12)
+    assert len(kernels.table(found).splitlines()) == 2 + len(found)
