@@ -28,8 +28,8 @@ TEAM_FLOPS = 3_000_000
 """A batch's work for which another thread is worth meeting it twice; measured."""
 LOOK_SECONDS = 0.02 + 40 * time.get_clock_info("thread_time").resolution
 """Threads' time after which a look at it says how much they were running."""
-LEAST_RUNNING = 0.8
-"""Of two threads one waits half the time, or both a quarter: then one alone is as fast."""
+LEAST_RUNNING = 0.6
+"""The share of the time for which a team's threads must run; measured beside other processes."""
 CALL_BYTES = 16 << 20
 """The most that is converted for one such piece, where rows are not as the kernel takes them."""
 LANE_ROWS = 4 * _passes.BLOCK_ROWS

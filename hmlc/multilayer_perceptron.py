@@ -106,6 +106,7 @@ class _Perceptron(Estimator):
             objective = _network.full_objective(problem)
             return _optimize.gradient_descent(objective, start, learning_rate=rate, **limits)
         parameters = start.astype(problem.Y.dtype)
+        del start  # The fit needs its room.
         batch = min(self.batch_size, len(problem.Y))
         step = (
             _network.adam(problem, parameters, batch, rate)

@@ -7,6 +7,7 @@
 #define HMLC_BARRIER_H
 
 #include <stddef.h>
+#include <time.h>
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -39,13 +40,21 @@ __declspec(dllimport) int __stdcall SwitchToThread(void);
 
 enum { BARRIER_SPINS = 200 };
 
-/* All 0 at first. `rounds` is read by the waiting, so it has a cache line of its own. */
+/* All 0 at first. `rounds` is read by the waiting, so it has a cache line of its own. `late` counts
+ * waits of over a millisecond: somebody had no processor. `is_dissolved` is the callers' own. */
 typedef struct {
-    barrier_count arrived;
-    char apart[128 - sizeof(barrier_count)];
+    barrier_count arrived, late;
+    ptrdiff_t is_dissolved;
+    char apart[128 - 2 * sizeof(barrier_count) - sizeof(ptrdiff_t)];
     barrier_count rounds;
     char apart_too[128 - sizeof(barrier_count)];
 } barrier;
+
+static inline double barrier_seconds(void) {
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 /* Returns when `threads` threads have called it; what each wrote before, all see after. */
 static inline void barrier_wait(barrier *b, ptrdiff_t threads) {
@@ -57,12 +66,16 @@ static inline void barrier_wait(barrier *b, ptrdiff_t threads) {
         BARRIER_ADD(&b->rounds, 1);
         return;
     }
-    for (int spins = 0; BARRIER_READ(&b->rounds) == round;)
-        if (spins < BARRIER_SPINS) {
-            spins++;
-            BARRIER_PAUSE();
-        } else
-            BARRIER_YIELD();
+    for (int spins = 0; spins < BARRIER_SPINS; spins++) {
+        if (BARRIER_READ(&b->rounds) != round)
+            return;
+        BARRIER_PAUSE();
+    }
+    const double start = barrier_seconds();
+    while (BARRIER_READ(&b->rounds) == round)
+        BARRIER_YIELD();
+    if (barrier_seconds() - start > 1e-3)
+        BARRIER_ADD(&b->late, 1);
 }
 
 #endif

@@ -194,6 +194,23 @@ typedef struct {
     barrier *meeting;
 } team;
 
+/* So many late waits in a call say that there are not the processors for a team. */
+enum { MOST_LATE = 3 };
+
+/* The first thread's part of a meeting after which the threads ask has_left. */
+INLINE void consider_dissolving(team t) {
+    if (t.thread == 0 && t.threads > 1)
+        t.meeting->is_dissolved = BARRIER_READ(&t.meeting->late) >= MOST_LATE;
+}
+
+/* Whether this thread has no more to do. The first, if the team is dissolved, is one by itself. */
+INLINE int has_left(team *t) {
+    if (t->threads == 1 || !t->meeting->is_dissolved)
+        return 0;
+    t->threads = 1;
+    return t->thread > 0;
+}
+
 /* The first of `count` things that fall to a thread; they end where the next thread's begin. */
 INLINE ptrdiff_t share(ptrdiff_t count, ptrdiff_t thread, ptrdiff_t threads) {
     return count * thread / threads;
@@ -211,6 +228,7 @@ INLINE void take_batch(const net *v, const batch *b, ptrdiff_t rows, double deca
     const ptrdiff_t end = share(blocks, t.thread + 1, t.threads);
     for (ptrdiff_t i = share(blocks, t.thread, t.threads); i < end; i++)
         step_on_block(v, rows, nth_block(v, i), decay, s, take);
+    consider_dissolving(t);
     barrier_wait(t.meeting, t.threads);
 }
 
@@ -218,6 +236,8 @@ INLINE void take_batch(const net *v, const batch *b, ptrdiff_t rows, double deca
 static void begin(const net *v, const real *parameters, const real *state, int states, team t) {
     const ptrdiff_t count = perceptron_weights(v->size, v->layers, 1);
     const ptrdiff_t padded = perceptron_weights(v->size, v->layers, LANES);
+    if (t.thread == 0)
+        BARRIER_ADD(&t.meeting->late, -BARRIER_READ(&t.meeting->late));
     to_panels(v, parameters, v->weights, t.thread, t.threads);
     for (int i = 0; i < states; i++)
         to_panels(v, state + i * count, v->state + i * padded, t.thread, t.threads);
@@ -244,13 +264,15 @@ static void sgd(const real *X, const real *Y, const real *units, const ptrdiff_t
                 ptrdiff_t n, ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers,
                 const double *rates, real *parameters, real *velocity, double *cost,
                 ptrdiff_t thread, ptrdiff_t threads, void *memory) {
-    const team t = {thread, threads, memory};
+    team t = {thread, threads, memory};
     const net v = lay_out(network, layers, batch_size, thread, threads, t.meeting + 1);
     const step s = {.rate = v_set((real)rates[0]), .keep_first = v_set((real)rates[1])};
     begin(&v, parameters, velocity, 1, t);
     for (ptrdiff_t first = 0; first < n; first += batch_size) {
         const batch b = {X, Y, units, order + first, n - first, batch_size};
         take_batch(&v, &b, least(batch_size, n - first), rates[2], s, sgd_step, cost, t);
+        if (has_left(&t))
+            return;
     }
     end(&v, parameters, velocity, 1, t);
 }
@@ -265,7 +287,7 @@ static void adam(const real *X, const real *Y, const real *units, const ptrdiff_
                  ptrdiff_t n, ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers,
                  const double *rates, double *powers, real *parameters, real *moments, double *cost,
                  ptrdiff_t thread, ptrdiff_t threads, void *memory) {
-    const team t = {thread, threads, memory};
+    team t = {thread, threads, memory};
     const net v = lay_out(network, layers, batch_size, thread, threads, t.meeting + 1);
     step s = {.keep_first = v_set((real)rates[1]),
               .keep_second = v_set((real)rates[2]),
@@ -278,6 +300,8 @@ static void adam(const real *X, const real *Y, const real *units, const ptrdiff_
         power2 *= rates[2];
         s.rate = v_set((real)(rates[0] * sqrt(1 - power2) / (1 - power1)));
         take_batch(&v, &b, least(batch_size, n - first), rates[4], s, adam_step, cost, t);
+        if (has_left(&t))
+            return;
     }
     end(&v, parameters, moments, 2, t);
     if (thread == 0) {
