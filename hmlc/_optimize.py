@@ -315,12 +315,19 @@ def lbfgs(
 
 
 def newton_steps(
-    start: Vector, *, max_iter: int, tol: float, report: Report, resolution: float = EPSILON
+    start: Vector,
+    *,
+    max_iter: int,
+    tol: float,
+    report: Report,
+    resolution: float = EPSILON,
+    enough: float = 0.0,
 ) -> Steps:
     """Minimise a convex cost by Newton's method, until no entry of the gradient is above tol.
 
-    Is sent (cost, gradient, Hessian). Where the Hessian is singular to working precision its
-    diagonal is raised.
+    It ends, too, with the step that promises to lower the cost by `enough` or less. Is sent
+    (cost, gradient, Hessian). Where the Hessian is singular to working precision its diagonal is
+    raised.
     """
     theta = start.astype(np.float64)
     cost, gradient, hessian = yield theta
@@ -328,6 +335,8 @@ def newton_steps(
     while len(history) <= max_iter and _largest(gradient) > tol:
         direction = _newton_direction(gradient, hessian)
         slope = dot(gradient, direction)
+        if 0 < -slope / 2 <= enough:
+            return _minimum(theta + direction, history, True, hessian)
         found = None
         if slope < 0:
             found = yield from _line_search(

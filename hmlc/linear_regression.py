@@ -39,12 +39,16 @@ class _Problem:
     def of(cls, scatter: Scatter, d: int, model: "LinearRegression") -> "_Problem":
         n, S, mean = float(scatter.count[0]), scatter.S / scatter.count[0], scatter.mean
         if not model.fit_intercept:
-            S, mean = S + np.multiply.outer(mean, mean), np.zeros_like(mean)
+            S += np.multiply.outer(mean, mean)
+            mean = np.zeros_like(mean)
         variance = S.diagonal()[:d]
         scale = np.where(variance > 0, np.sqrt(variance), 1.0)
         penalty = np.full(d, model.l2 / n) / (1.0 if model.normalize else scale**2)
+        A = S[:d, :d] / scale
+        A /= scale[:, None]
+        A.flat[:: d + 1] += penalty
         return cls(
-            A=S[:d, :d] / scale / scale[:, None] + np.diag(penalty),
+            A=A,
             B=S[d:, :d] / scale,
             location=mean[:d],
             scale=scale,
@@ -91,7 +95,8 @@ def _solve(problem: _Problem, dtype: np.dtype[Any]) -> _Solution:
     A, B = problem.A, problem.B
     eps, eps64 = float(np.finfo(dtype).eps), float(np.finfo(np.float64).eps)
     is_constant = A.diagonal() == 0
-    theta = _linalg.solve_positive(A + np.diag(1.0 * is_constant), B, math.sqrt(eps))
+    regular = A + np.diag(1.0 * is_constant) if is_constant.any() else A
+    theta = _linalg.solve_positive(regular, B, math.sqrt(eps))
     if theta is None:
         theta = _linalg.solve_semidefinite(A, B, 64 * eps + len(A) * eps64)
     cost, _ = problem.cost(A, B, theta)
@@ -294,8 +299,9 @@ class LinearRegression(Estimator):
         target = _validate.check_target(y, len(matrix))
         columns = features.fit(matrix, self.n_jobs)
         d = columns.shape[1]
-        scatter = column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs)
-        problem = _Problem.of(scatter, d, self)
+        problem = _Problem.of(
+            column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs), d, self
+        )
         if self.solver == "normal_equation":
             solution = _solve(problem, _validate.compute_dtype(columns, target))
         else:
