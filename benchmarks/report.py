@@ -259,13 +259,33 @@ def chart(record: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def joined(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return runs of one machine as one, such as those of one float type each.
+
+    Raises
+    ------
+    ValueError
+        If they are of different machines, or versions.
+    """
+    first, *others = records
+    for other in others:
+        for part in ("versions", "machine"):
+            if other[part] | {"date": ""} != first[part] | {"date": ""}:
+                raise ValueError(f"the records' {part} differ: {first[part]}, {other[part]}")
+    results = [result for record in records for result in record["results"]]
+    order = {row: i for i, row in enumerate(dict.fromkeys(each["row"] for each in results))}
+    return first | {"results": sorted(results, key=lambda each: order[each["row"]])}
+
+
 def main() -> None:
     """Print the table of a record, and draw its chart."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    parser.add_argument("record", type=Path, metavar="FILE", help="what --json wrote")
+    parser.add_argument(
+        "records", nargs="+", type=Path, metavar="FILE", help="what --json wrote, on one machine"
+    )
     parser.add_argument("--chart", type=Path, metavar="FILE")
     options = parser.parse_args()
-    record = json.loads(options.record.read_text())
+    record = joined([json.loads(path.read_text()) for path in options.records])
     print(table(record))
     if options.chart:
         chart(record, options.chart)

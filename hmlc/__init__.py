@@ -1,23 +1,24 @@
 """Machine learning's classic algorithms, compiled."""
 
+import importlib
 from typing import TYPE_CHECKING
 
 from hmlc._backend import backend, use_backend
-from hmlc._estimator import ConvergenceWarning
-from hmlc._functions import sigmoid, sigmoid_gradient
-from hmlc._sklearn import DataConversionWarning, NotFittedError
-from hmlc.basis import PolynomialFeatures, SinusoidFeatures
-from hmlc.features import StandardScaler
-from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
-from hmlc.k_means import KMeans
-from hmlc.linear_regression import LinearRegression
-from hmlc.logistic_regression import LogisticRegression
-from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
 
 if TYPE_CHECKING:
+    from hmlc._estimator import ConvergenceWarning
     from hmlc._export_c import export_c
     from hmlc._export_onnx import export_onnx
+    from hmlc._functions import sigmoid, sigmoid_gradient
     from hmlc._saving import ModelFileError, load, save
+    from hmlc._sklearn import DataConversionWarning, NotFittedError
+    from hmlc.basis import PolynomialFeatures, SinusoidFeatures
+    from hmlc.features import StandardScaler
+    from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
+    from hmlc.k_means import KMeans
+    from hmlc.linear_regression import LinearRegression
+    from hmlc.logistic_regression import LogisticRegression
+    from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
 
 __version__ = "0.1.0"
 
@@ -47,24 +48,40 @@ __all__ = [
     "use_backend",
 ]
 
-_IN_MODULES = {
-    "ModelFileError": "_saving",
-    "export_c": "_export_c",
-    "export_onnx": "_export_onnx",
-    "load": "_saving",
-    "save": "_saving",
+_HOMES = {
+    name: module
+    for module, names in {
+        "_estimator": ("ConvergenceWarning",),
+        "_export_c": ("export_c",),
+        "_export_onnx": ("export_onnx",),
+        "_functions": ("sigmoid", "sigmoid_gradient"),
+        "_saving": ("ModelFileError", "load", "save"),
+        "_sklearn": ("DataConversionWarning", "NotFittedError"),
+        "basis": ("PolynomialFeatures", "SinusoidFeatures"),
+        "features": ("StandardScaler",),
+        "gaussian_anomaly": ("GaussianAnomalyDetector", "ThresholdSelection", "select_threshold"),
+        "k_means": ("KMeans",),
+        "linear_regression": ("LinearRegression",),
+        "logistic_regression": ("LogisticRegression",),
+        "multilayer_perceptron": ("MLPClassifier", "MLPRegressor"),
+    }.items()
+    for name in names
 }
-"""What few programs need: imported when asked for, so that the rest starts sooner."""
+"""Where the names live: a module is imported when one of its names is asked for.
+
+So `import hmlc` takes little longer than `import numpy`.
+"""
+_MODULES = ("benchmark", "datasets", "metrics", "plots")
 
 
 def __getattr__(name: str) -> object:
-    if name not in _IN_MODULES:
+    if name in _MODULES:
+        return importlib.import_module(f"hmlc.{name}")
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
-    globals()[name] = getattr(importlib.import_module(f"hmlc.{_IN_MODULES[name]}"), name)
+    globals()[name] = getattr(importlib.import_module(f"hmlc.{_HOMES[name]}"), name)
     return globals()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

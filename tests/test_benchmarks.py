@@ -173,3 +173,16 @@ def test_a_profile_tells_rates_and_their_share(monkeypatch):
         assert each["bytes"] == pytest.approx(8 * 2000 * 11 / each["seconds"])
         assert each["share"] >= each["bytes"] / 1e10 * (1 - 1e-12)
     assert len(kernels.table(found).splitlines()) == 2 + len(found)
+
+
+def test_records_of_one_machine_are_joined_row_by_row():
+    def record(dtype, date, name="fast"):
+        results = [{"row": row, "dtype": dtype} for row in ("b", "a")]
+        machine = {"processor": name, "date": date}
+        return {"machine": machine, "versions": {"hmlc": "1"}, "plan": {}, "results": results}
+
+    both = report.joined([record("float32", "monday"), record("float64", "tuesday")])
+    found = [(each["row"], each["dtype"]) for each in both["results"]]
+    assert found == [("b", "float32"), ("b", "float64"), ("a", "float32"), ("a", "float64")]
+    with pytest.raises(ValueError, match="machine differ"):
+        report.joined([record("float32", "monday"), record("float64", "monday", "slow")])

@@ -25,7 +25,10 @@ SPECIES = ["setosa"] * 50 + ["versicolor"] * 50 + ["virginica"] * 50
 FITS = {
     "linear": ([GAUSS2, "--target", "y", "--polynomial-degree", "9"], "R2 on these rows: 0.9"),
     "logistic": ([IRIS, "--target", "species"], "accuracy on these rows: 0.9"),
-    "kmeans": ([IRIS, "--exclude", "species", "--n-clusters", "3"], "inertia: 78.85"),
+    "kmeans": (
+        [IRIS, "--exclude", "species", "--n-clusters", "3", "--random-state", "0"],
+        "inertia: 78.85",
+    ),
     "anomaly": ([SERVER, "--target", "anomaly", "--covariance", "full"], "-8.94135: 6"),
     "mlp": (
         [IRIS, "--target", "species", "--hidden-layer-sizes", "8,4", "--solver", "lbfgs",

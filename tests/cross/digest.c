@@ -1,6 +1,7 @@
 /* Runs every kernel of one variant and float type on made-up numbers, and prints a digest of the
  * bytes that each wrote: the same lines on every processor whose variant has FMA. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -139,6 +140,7 @@ static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *scratch = zeros(hmlc_logistic_scratch(d, k, k)), *Z = zeros(n * k);
     int32_t *codes = room(n * (ptrdiff_t)sizeof *codes);
     ptrdiff_t *classes = room(k * (ptrdiff_t)sizeof *classes);
+    ptrdiff_t *classes_found = room(n * (ptrdiff_t)sizeof *classes_found);
     for (ptrdiff_t i = 0; i < n; i++)
         codes[i] = (int32_t)(i % k);
     for (ptrdiff_t c = 0; c < k; c++)
@@ -154,6 +156,8 @@ static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     KERNELS(logistic).softmax_loss(X, n, d, codes, W, k, units, loss, gradient, scratch);
     SHOW("logistic.softmax_loss", gradient, k * (d + 1));
     KERNELS(logistic).scores(X, n, d, W, k, units, Z, scratch), SHOW("logistic.scores", Z, n * k);
+    KERNELS(logistic).most_probable(Z, n, k, classes_found);
+    SHOW("logistic.most_probable", classes_found, n);
     KERNELS(logistic).log_softmax(Z, n, k, scratch), SHOW("logistic.log_softmax", Z, n * k);
     KERNELS(logistic).softmax(Z, n, k, scratch), SHOW("logistic.softmax", Z, n * k);
 }
@@ -161,11 +165,29 @@ static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
 static void clusters(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *X = numbers(n * d, 1, 0), *shift = numbers(d, 0.1, 0), *centres = numbers(k * d, 1, 0);
     real *scratch = zeros(k_means_scratch(k, d)), *closest = numbers(n, 0, 9), *out = zeros(n * k);
-    int32_t *labels = room(4 * n);
-    int64_t *counts = room(8 * k), changed = 0;
+    real *near = zeros(k * d), *steps = numbers(k, 0, 0.1), *lower = zeros(k * n);
+    real *upper = numbers(n, 0, INFINITY);
+    int32_t *labels = room(4 * n), *which = room(4 * n * k);
+    int64_t *counts = room(8 * k), *rows = room(8 * n * k), found = 0;
     double *total = sums(k * d + n);
-    KERNELS(k_means).lloyd(X, n, d, shift, centres, k, labels, &changed, total, counts, scratch);
-    SHOW("k_means.lloyd", labels, n), SHOW("k_means.lloyd", total, k * d);
+    KERNELS(k_means).relative(centres, k, d, shift, near), SHOW("k_means.relative", near, k * d);
+    KERNELS(k_means).lloyd(X, n, d, shift, near, k, total, counts, scratch);
+    SHOW("k_means.lloyd", total, k * d), SHOW("k_means.lloyd", counts, k);
+    for (ptrdiff_t i = 0; i < n; i++)
+        labels[i] = -1;
+    KERNELS(k_means).lloyd_bounded(X, n, d, shift, near, k, steps, labels, lower, n, upper, total,
+                                   counts, scratch);
+    SHOW("k_means.lloyd_bounded", labels, n), SHOW("k_means.lloyd_bounded", upper, n);
+    SHOW("k_means.lloyd_bounded", total, k * d);
+    KERNELS(k_means).assign(X, n, d, shift, near, k, labels, scratch);
+    SHOW("k_means.assign", labels, n);
+    KERNELS(k_means).assign(X, HMLC_FEW_ROWS, d, shift, near, k, labels, scratch);
+    SHOW("k_means.assign", labels, n);
+    KERNELS(k_means).settle(X, n, d, shift, near, centres, k, labels, counts, total, scratch);
+    SHOW("k_means.settle", labels, n), SHOW("k_means.settle", total, 1);
+    KERNELS(k_means).nearer(X, n, d, shift, centres, k, closest, 0, which, rows, out, n * k, &found,
+                            scratch);
+    SHOW("k_means.nearer", rows, found), SHOW("k_means.nearer", out, found);
     KERNELS(k_means).inertia(X, n, d, centres, labels, closest, total);
     SHOW("k_means.inertia", closest, n), SHOW("k_means.inertia", total, 1);
     KERNELS(k_means).approach(X, n, d, centres, closest, total, scratch);
@@ -205,6 +227,25 @@ static void networks(ptrdiff_t n, ptrdiff_t activation, ptrdiff_t loss) {
     KERNELS(perceptron)
         .loss_and_gradient(X, n, Y, units, parameters, network, layers, cost, gradient, scratch);
     SHOW("perceptron.loss_and_gradient", gradient, count);
+    KERNELS(perceptron).penalty(parameters, network, layers, 0.1, cost, gradient);
+    SHOW("perceptron.penalty", cost, 1), SHOW("perceptron.penalty", gradient, count);
+    KERNELS(perceptron).forward(X, HMLC_FEW_ROWS, units, parameters, network, layers, out, scratch);
+    SHOW("perceptron.forward", out, n * 5);
+    const double rates[] = {0.01, 0.9, 0.999, 1e-8, 0.001};
+    double powers[] = {1, 1};
+    real *moments = zeros(2 * count);
+    void *memory = room(4096 + 8 * perceptron_scratch(network, layers, 50, 3, 1, LANES));
+    ptrdiff_t *order = room(n * (ptrdiff_t)sizeof *order);
+    for (ptrdiff_t i = 0; i < n; i++)
+        order[i] = (i * 37 + 11) % n;
+    KERNELS(perceptron)
+        .adam(X, Y, units, order, n, 50, network, layers, rates, powers, parameters, moments, cost,
+              0, 1, memory);
+    SHOW("perceptron.adam", parameters, count), SHOW("perceptron.adam", moments, 2 * count);
+    KERNELS(perceptron)
+        .sgd(X, Y, units, order, n, 50, network, layers, rates, parameters, moments, cost, 0, 1,
+             memory);
+    SHOW("perceptron.sgd", parameters, count), SHOW("perceptron.sgd", cost, 1);
 }
 
 int main(void) {
