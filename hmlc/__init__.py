@@ -7,10 +7,10 @@ from hmlc._backend import backend, use_backend
 
 if TYPE_CHECKING:
     from hmlc._estimator import ConvergenceWarning
-    from hmlc._export_c import export_c
-    from hmlc._export_onnx import export_onnx
+    from hmlc._export.to_c import export_c
+    from hmlc._export.to_onnx import export_onnx
     from hmlc._functions import sigmoid, sigmoid_gradient
-    from hmlc._saving import ModelFileError, load, save
+    from hmlc._saving.files import ModelFileError, load, save
     from hmlc._sklearn import DataConversionWarning, NotFittedError
     from hmlc.basis import PolynomialFeatures, SinusoidFeatures
     from hmlc.features import StandardScaler
@@ -52,10 +52,10 @@ _HOMES = {
     name: module
     for module, names in {
         "_estimator": ("ConvergenceWarning",),
-        "_export_c": ("export_c",),
-        "_export_onnx": ("export_onnx",),
+        "_export.to_c": ("export_c",),
+        "_export.to_onnx": ("export_onnx",),
         "_functions": ("sigmoid", "sigmoid_gradient"),
-        "_saving": ("ModelFileError", "load", "save"),
+        "_saving.files": ("ModelFileError", "load", "save"),
         "_sklearn": ("DataConversionWarning", "NotFittedError"),
         "basis": ("PolynomialFeatures", "SinusoidFeatures"),
         "features": ("StandardScaler",),

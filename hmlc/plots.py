@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from hmlc._cluster_plots import clusters, elbow, silhouette
-from hmlc._image_plots import image_grid, weight_images
-from hmlc._plot_style import (
+from hmlc._plots.clusters import clusters, elbow, silhouette
+from hmlc._plots.images import image_grid, weight_images
+from hmlc._plots.regression import regression_line, regression_surface
+from hmlc._plots.speed import speed_chart
+from hmlc._plots.style import (
     BLUE,
     GREEN,
     INK,
@@ -29,8 +31,6 @@ from hmlc._plot_style import (
     scatter,
     span,
 )
-from hmlc._regression_plots import regression_line, regression_surface
-from hmlc._speed_chart import speed_chart
 
 __all__ = [
     "clusters",

@@ -18,11 +18,11 @@ pyplot.switch_backend("Agg")
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 # One is a program, one a package of kernels, and one needs onnx to be imported.
-WITHOUT_EXAMPLES = ("__main__", "_core", "_onnx_models")
+WITHOUT_EXAMPLES = ("hmlc.__main__", "hmlc._core", "hmlc._export.onnx_models", "hmlc.data")
 MODULES = [
-    importlib.import_module(f"hmlc.{module.name}")
-    for module in pkgutil.iter_modules(hmlc.__path__)
-    if module.name not in WITHOUT_EXAMPLES
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(hmlc.__path__, "hmlc.")
+    if not module.name.startswith(WITHOUT_EXAMPLES)
 ]
 EXAMPLES = [
     test

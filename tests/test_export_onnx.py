@@ -113,7 +113,7 @@ def test_bad_calls_write_nothing(tmp_path):
 
 def test_without_onnx_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    monkeypatch.delitem(sys.modules, "hmlc._onnx_models", raising=False)
-    monkeypatch.delattr(hmlc, "_onnx_models", raising=False)
+    monkeypatch.delitem(sys.modules, "hmlc._export.onnx_models", raising=False)
+    monkeypatch.delattr("hmlc._export.onnx_models", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'hmlc\[onnx\]'"):
         hmlc.export_onnx(models(np.float64)["scaler"], tmp_path / "m")

@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import hmlc
-from hmlc import _atomic, _learned, _saving
+from hmlc import _atomic
+from hmlc._saving import files, learned
 
 by_name = pytest.mark.parametrize("name", NAMES)
 
@@ -99,7 +100,7 @@ def test_names_that_are_not_the_columns_are_refused(names, tmp_path):
 
 def test_every_estimator_can_be_saved():
     public = {name for name in hmlc.__all__ if hasattr(getattr(hmlc, name), "get_params")}
-    assert public == set(_learned.KINDS) == {type(m).__name__ for m in models(np.float64).values()}
+    assert public == set(learned.KINDS) == {type(m).__name__ for m in models(np.float64).values()}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_too_much_text_is_refused(tmp_path):
 
 def test_importing_hmlc_does_not_import_what_few_programs_need():
     code = (
-        "import sys, hmlc; late = [m for m in ('json', 'hashlib', 'hmlc._saving') if m in "
+        "import sys, hmlc; late = [m for m in ('json', 'hashlib', 'hmlc._saving.files') if m in "
         "sys.modules]; from hmlc import *; save, load, export_c, export_onnx, ModelFileError; "
         "assert 'save' in dir(hmlc) and hmlc.save is save; print(late)"
     )
@@ -369,7 +370,7 @@ def sealed(header, arrays, version=1):
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     text += b" " * (-(24 + len(text)) % 64)
     total = 24 + len(text) + len(arrays) + 32
-    start = struct.pack("<8sIIQ", _saving.MAGIC, version, len(text), total) + text + arrays
+    start = struct.pack("<8sIIQ", files.MAGIC, version, len(text), total) + text + arrays
     return start + hashlib.sha256(start).digest()
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hmlc._atomic import write_atomically
-from hmlc._exporting import check_fitted, float_type
+from hmlc._export.common import check_fitted, float_type
 
 
 def export_onnx(model: Any, path: Any, *, dtype: Any = None) -> None:
@@ -55,13 +55,13 @@ def export_onnx(model: Any, path: Any, *, dtype: Any = None) -> None:
     kind = check_fitted(model)
     chosen = float_type(model, dtype)
     try:
-        from hmlc import _onnx_models
+        from hmlc._export import onnx_models
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "onnx":
             raise
         raise ImportError(
             "export_onnx needs the package onnx: pip install 'hmlc[onnx]'", name="onnx"
         ) from error
-    graph = _onnx_models.Graph(chosen, model.n_features_in_)
-    _onnx_models.WRITERS[kind](graph, model)
+    graph = onnx_models.Graph(chosen, model.n_features_in_)
+    onnx_models.WRITERS[kind](graph, model)
     write_atomically(path, [graph.serialised(kind)])

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from hmlc import __version__
 from hmlc._atomic import write_atomically
-from hmlc._learned import KINDS, Kind, kind_of
-from hmlc._saved_values import check_array, decoded, encoded, is_storable, stored_dtype
-from hmlc._state import Reader, State
+from hmlc._saving.learned import KINDS, Kind, kind_of
+from hmlc._saving.state import Reader, State
+from hmlc._saving.values import check_array, decoded, encoded, is_storable, stored_dtype
 
 Array = NDArray[Any]
 

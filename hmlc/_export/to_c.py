@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 from hmlc._atomic import write_atomically
-from hmlc._c_header import Header
-from hmlc._c_models import WRITERS
-from hmlc._exporting import check_fitted, float_type
+from hmlc._export.c_header import Header
+from hmlc._export.c_models import WRITERS
+from hmlc._export.common import check_fitted, float_type
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

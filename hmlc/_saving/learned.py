@@ -13,7 +13,7 @@ import numpy as np
 
 from hmlc import _network, _validate, basis
 from hmlc._estimator import in_both_types
-from hmlc._state import Reader, State
+from hmlc._saving.state import Reader, State
 from hmlc.basis import PolynomialFeatures, SinusoidFeatures
 from hmlc.features import FeatureMap, Moments, StandardScaler
 from hmlc.gaussian_anomaly import GaussianAnomalyDetector, _Gaussian

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hmlc._plot_style import BLUE, INK, PALETTE, RED, Axes, dress, new_axes, scatter
+from hmlc._plots.style import BLUE, INK, PALETTE, RED, Axes, dress, new_axes, scatter
 from hmlc.metrics import silhouette_samples
 
 

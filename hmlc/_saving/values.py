@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc._state import State
+from hmlc._saving.state import State
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _validate
-from hmlc._learned import kind_of
+from hmlc._saving.learned import kind_of
 
 Array = NDArray[Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hmlc._plot_style import FAINT, INK, MARKERS, PALETTE, Axes, dress, new_axes
+from hmlc._plots.style import FAINT, INK, MARKERS, PALETTE, Axes, dress, new_axes
 
 
 def speed_chart(timings: Iterable[Any], ax: Axes = None) -> Axes:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hmlc._plot_style import (
+from hmlc._plots.style import (
     BLUE,
     FAINT,
     INK,

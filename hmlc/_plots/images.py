@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hmlc._plot_style import FAINT, INK, RIGHT, WRONG, Array, Axes, new_axes, undress
+from hmlc._plots.style import FAINT, INK, RIGHT, WRONG, Array, Axes, new_axes, undress
 
 BULK = 0.995
 """Share of weights, the smaller ones, that colours tell apart."""

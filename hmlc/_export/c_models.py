@@ -1,4 +1,4 @@
-"""What each kind of model adds to its C header: see _c_functions.py for the words used."""
+"""What each kind of model adds to its C header: see c_functions.py for the words used."""
 
 from fractions import Fraction
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _network
-from hmlc._c_header import Header
-from hmlc._exporting import plain_labels
+from hmlc._export.c_header import Header
+from hmlc._export.common import plain_labels
 from hmlc.features import FeatureMap
 
 Array = NDArray[Any]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from hmlc import __version__, _network
-from hmlc._exporting import plain_labels
+from hmlc._export.common import plain_labels
 from hmlc.features import FeatureMap
 
 Array = NDArray[Any]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import __version__
-from hmlc._c_functions import needed, spelled
+from hmlc._export.c_functions import needed, spelled
 
 Array = NDArray[Any]
 
@@ -35,7 +35,7 @@ TEXT = """\
 
 
 class Header:
-    """Declarations and functions in the words of _c_functions.py."""
+    """Declarations and functions in the words of c_functions.py."""
 
     def __init__(self, dtype: "np.dtype[Any]", n_features: int) -> None:
         self.dtype = dtype

@@ -1,0 +1,1 @@
+"""Models to C headers and ONNX graphs."""

@@ -1,0 +1,1 @@
+"""The plots, by what they show."""

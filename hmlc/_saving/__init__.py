@@ -1,0 +1,1 @@
+"""Models to files in which nothing can run, and back."""
