@@ -107,6 +107,10 @@ class Estimator:
                 "appropriate arguments before using this estimator."
             )
 
+    def _as_chunk(self, X: Any, is_first: bool) -> Array:
+        """Return rows for `partial_fit`: of any width at first, then as wide as those before."""
+        return _validate.as_matrix(X) if is_first else self._as_rows(X)
+
     def _check_rows(self, X: Any) -> Array:
         """Return X for a fitted estimator: a finite matrix with as many columns as at `fit`."""
         matrix = self._as_rows(X)

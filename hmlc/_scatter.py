@@ -45,6 +45,23 @@ class Scatter:
         kernels().scatter.merge(*self.state, *other.state)
 
 
+def joined(before: Scatter, later: Scatter) -> Scatter:
+    """Return the scatter of all rows, from those of two runs of them; neither changes.
+
+    Raises
+    ------
+    ValueError
+        If a product of deviations overflows.
+    """
+    total = Scatter(len(before.mean), before.S.copy())
+    total.count, total.mean = before.count.copy(), before.mean.copy()
+    total.merge(later)
+    kernels().scatter.centre(*total.state)
+    if not np.isfinite(total.S).all():
+        raise ValueError("numbers are too large for products in float64; rescale the columns")
+    return total
+
+
 def stripe_bounds(n_columns: int) -> list[int]:
     """Return the first row of every stripe, and n_columns: equal areas below the diagonal."""
     n_stripes = -(-n_columns // STRIPE_ROWS)

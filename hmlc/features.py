@@ -33,6 +33,22 @@ class Moments:
             self.mean += delta * (other.count[0] / after)
         self.count[0] = after
 
+    def joined(self, later: "Moments") -> "Moments":
+        """Return the moments of these rows and of later ones; neither changes.
+
+        Raises
+        ------
+        ValueError
+            If a variance overflows.
+        """
+        total = Moments(len(self.mean))
+        for part in (self, later):
+            total.merge(part)
+        if not np.isfinite(total.m2).all():
+            column = int(np.argmin(np.isfinite(total.m2)))
+            raise ValueError(f"Column {column} of X is too large: its variance overflows float64")
+        return total
+
     @property
     def variance(self) -> NDArray[np.float64]:
         """The mean squared deviation (divided by n)."""
@@ -135,7 +151,8 @@ class StandardScaler(Transformer):
         (array([2., 5.]), array([1., 1.]))
         """
         n_jobs = self._check_parameters()
-        self._learn(X, _validate.as_matrix(X), n_jobs)
+        matrix = _validate.as_matrix(X)
+        self._keep(X, matrix, column_moments(matrix, n_jobs))
         return self
 
     def _check_parameters(self) -> int | None:
@@ -150,8 +167,36 @@ class StandardScaler(Transformer):
             self.scale_.astype(dtype) if self.with_std else np.ones_like(self.scale_, dtype),
         )
 
-    def _learn(self, X: Any, matrix: Array, n_jobs: int | None) -> None:
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn mean and variance of X's rows and of all those seen before; `y` is not used.
+
+        What is kept of rows is their number, mean and squared deviations, which merge exactly
+        (Chan, Golub and LeVeque 1979, eq. 2.1): the result is that of `fit` on all rows but for
+        rounding in float64, and depends on the sequence of chunks alone.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not a finite real matrix, as wide as the rows before; nothing is learned then.
+
+        Examples
+        --------
+        >>> from hmlc import StandardScaler
+        >>> scaler = StandardScaler()
+        >>> for chunk in ([[1.0], [3.0]], [[5.0], [7.0]]):
+        ...     _ = scaler.partial_fit(chunk)
+        >>> scaler.mean_, scaler.variance_
+        (array([4.]), array([5.]))
+        """
+        n_jobs = self._check_parameters()
+        before = getattr(self, "_moments", None)
+        matrix = self._as_chunk(X, before is None)
         moments = column_moments(matrix, n_jobs)
+        self._keep(X, matrix, moments if before is None else before.joined(moments))
+        return self
+
+    def _keep(self, X: Any, matrix: Array, moments: Moments) -> None:
+        self._moments = moments
         self.mean_ = moments.mean
         self.variance_ = moments.variance
         self.scale_ = moments.scale
@@ -198,7 +243,7 @@ class StandardScaler(Transformer):
         """
         n_jobs = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        self._learn(X, matrix, n_jobs)
+        self._keep(X, matrix, column_moments(matrix, n_jobs))
         return self._in_container(self._standardise(matrix, n_jobs), X)
 
     def inverse_transform(self, X: Any) -> Any:

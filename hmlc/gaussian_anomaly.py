@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import Estimator
-from hmlc._scatter import column_scatter
-from hmlc.features import column_moments
+from hmlc._scatter import Scatter, column_scatter, joined
+from hmlc.features import Moments, column_moments
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -25,8 +25,8 @@ SMALLEST_PIVOT = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-9}
 Products of deviations are off by up to 1e-5 of themselves where a block sums 256 in float32.
 """
 
-NORMAL_TAIL = 3.090232306167813
-"""The normal distribution's 0.999 quantile."""
+TAIL = 0.001
+"""The share of a Gaussian that is anomalous where nothing else is said."""
 
 
 class ThresholdSelection(NamedTuple):
@@ -165,9 +165,9 @@ class GaussianAnomalyDetector(Estimator):
     float32 rows). Every variance is then raised by ten times that share of itself, or ten times
     more until that suffices, and a warning given.
 
-    Where contamination is None and there are no labels, `threshold_` is where d squared standard
-    deviations sum to the 0.999 quantile of chi-squared, by Wilson and Hilferty (PNAS 17, 1931),
-    which is up to 3 % high.
+    Where contamination is None and there are no labels, and after `partial_fit`, `threshold_` is
+    where d squared standard deviations sum to a quantile of chi-squared (0.999 for None), by Wilson
+    and Hilferty (PNAS 17, 1931), which is up to 3 % high.
 
     Examples
     --------
@@ -181,6 +181,7 @@ class GaussianAnomalyDetector(Estimator):
     variance_: Vector
     covariance_: Vector | None
     threshold_: float
+    _seen: "_Seen | None"
 
     _estimator_type = "outlier_detector"
 
@@ -225,24 +226,77 @@ class GaussianAnomalyDetector(Estimator):
         >>> detector.predict([[1.0, 2.0], [9.0, 9.0]])
         array([ 1, -1])
         """
-        is_full = _validate.check_choice(self.covariance, "covariance", ("diag", "full")) == "full"
-        contamination = self.contamination
-        if contamination is not None:
-            contamination = _validate.check_number(
-                contamination, "contamination", low=0, high=0.5, open_low=True
-            )
-        n_jobs = _validate.check_n_jobs(self.n_jobs)
+        n_jobs = self._check_parameters()
         matrix = _validate.check_matrix(X)
         labels = None if y is None else _anomaly_labels(y, len(matrix))
-        gaussian = (_full_gaussian if is_full else _diagonal_gaussian)(matrix, n_jobs)
-        threshold = _threshold(gaussian, matrix, labels, contamination, n_jobs)
+        dtype = _validate.compute_dtype(matrix)
+        gaussian = _gaussian_of(self._statistic(matrix, n_jobs), dtype)
+        threshold = _threshold(gaussian, matrix, labels, self.contamination, n_jobs)
+        self._keep(gaussian, threshold)
+        self._seen = None
+        self._keep_features(X, matrix)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from rows X, and from all those seen by this method before; `y` is not used.
+
+        What is kept of rows are their moments, or with ``covariance="full"`` their scatter, which
+        merge exactly (Chan, Golub and LeVeque 1979, eq. 2.1): mean and covariance are those of
+        `fit` on all rows but for rounding in float64, and depend on the sequence of chunks alone.
+        Rows are not kept, so that `threshold_` is the log-density that a share `contamination` (one
+        in a thousand for None) of the Gaussian itself falls below. `fit` keeps nothing of rows:
+        this method begins anew after it.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter is not of its kind, or `covariance` was changed since the rows before, or
+            X is not a finite real matrix as wide as those; nothing is learned then.
+
+        Examples
+        --------
+        >>> from hmlc import GaussianAnomalyDetector
+        >>> detector = GaussianAnomalyDetector()
+        >>> for chunk in ([[1.0], [3.0]], [[5.0], [7.0]]):
+        ...     _ = detector.partial_fit(chunk)
+        >>> detector.mean_, detector.variance_
+        (array([4.]), array([5.]))
+        >>> detector.predict([[4.0], [40.0]])
+        array([ 1, -1])
+        """
+        n_jobs = self._check_parameters()
+        before = getattr(self, "_seen", None)
+        matrix = self._as_chunk(X, before is None)
+        statistic, dtype = self._statistic(matrix, n_jobs), _validate.compute_dtype(matrix)
+        if before is not None:
+            statistic = before.joined(statistic)
+            dtype = min(before.dtype, dtype, key=lambda each: each.itemsize)
+        gaussian = _gaussian_of(statistic, dtype)
+        share = TAIL if self.contamination is None else self.contamination
+        self._keep(gaussian, _tail_threshold(gaussian, share))
+        self._seen = _Seen(statistic, dtype)
+        self._keep_features(X, matrix)
+        return self
+
+    def _check_parameters(self) -> int | None:
+        _validate.check_choice(self.covariance, "covariance", ("diag", "full"))
+        if self.contamination is not None:
+            _validate.check_number(
+                self.contamination, "contamination", low=0, high=0.5, open_low=True
+            )
+        return _validate.check_n_jobs(self.n_jobs)
+
+    def _statistic(self, matrix: Array, n_jobs: int | None) -> Moments | Scatter:
+        if self.covariance == "full":
+            return column_scatter(matrix, n_jobs=n_jobs)
+        return column_moments(matrix, n_jobs)
+
+    def _keep(self, gaussian: "_Gaussian", threshold: float) -> None:
         self.mean_ = gaussian.mean
         self.variance_ = gaussian.variance
         self.covariance_ = gaussian.covariance
         self._gaussian = gaussian
         self.threshold_ = threshold
-        self._keep_features(X, matrix)
-        return self
 
     @property
     def offset_(self) -> float:
@@ -355,17 +409,39 @@ class _Gaussian(NamedTuple):
     normaliser: float
 
 
-def _diagonal_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
-    moments = column_moments(X, n_jobs)
-    variance = _floored(moments.variance, moments.mean, _validate.compute_dtype(X))
+class _Seen(NamedTuple):
+    """What `partial_fit` keeps of the rows: a statistic, and the coarsest type they came in."""
+
+    statistic: Moments | Scatter
+    dtype: np.dtype[Any]
+
+    def joined(self, later: Moments | Scatter) -> Moments | Scatter:
+        """Return the statistic of these rows and of later ones."""
+        before = self.statistic
+        if isinstance(before, Moments) and isinstance(later, Moments):
+            return before.joined(later)
+        if isinstance(before, Scatter) and isinstance(later, Scatter):
+            return joined(before, later)
+        raise ValueError(
+            "covariance was changed since the rows before; expected that of the first partial_fit, "
+            "or a fit first"
+        )
+
+
+def _gaussian_of(statistic: Moments | Scatter, dtype: np.dtype[Any]) -> _Gaussian:
+    if isinstance(statistic, Moments):
+        return _diagonal_gaussian(statistic, dtype)
+    return _full_gaussian(statistic, dtype)
+
+
+def _diagonal_gaussian(moments: Moments, dtype: np.dtype[Any]) -> _Gaussian:
+    variance = _floored(moments.variance, moments.mean, dtype)
     whitener = 1 / np.sqrt(variance)
     return _Gaussian(moments.mean, variance, None, whitener, _log_normaliser(whitener))
 
 
-def _full_gaussian(X: Array, n_jobs: int | None) -> _Gaussian:
-    dtype = _validate.compute_dtype(X)
-    scatter = column_scatter(X, n_jobs=n_jobs)
-    covariance = scatter.S / len(X)
+def _full_gaussian(scatter: Scatter, dtype: np.dtype[Any]) -> _Gaussian:
+    covariance = scatter.S / scatter.count[0]
     variance = _floored(covariance.diagonal(), scatter.mean, dtype)
     deviation = np.sqrt(variance)
     # In standard units a column's own unit leaves no trace in what counts as singular.
@@ -413,7 +489,7 @@ def _factor(correlation: Vector, smallest_pivot: float) -> tuple[Vector, float]:
             "The covariance is singular: columns are linear combinations of others, or there are "
             f"too few rows. {ridge:g} of each variance was added to it.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return factor, ridge
 
@@ -463,7 +539,14 @@ def _threshold(
     if contamination is not None:
         scores = _log_density(gaussian, X, n_jobs)
         return float(np.quantile(scores, contamination, method="higher"))
-    d = int(X.shape[1])
+    return _tail_threshold(gaussian, TAIL)
+
+
+def _tail_threshold(gaussian: _Gaussian, share: float) -> float:
+    """Return the log-density that a share of the Gaussian itself falls below; see the notes."""
+    from statistics import NormalDist  # Not at the top: few need it, and it takes milliseconds.
+
+    d = len(gaussian.mean)
     h = 2 / (9 * d)
-    root = 1 - h + NORMAL_TAIL * math.sqrt(h)
+    root = 1 - h - NormalDist().inv_cdf(share) * math.sqrt(h)
     return gaussian.normaliser - 0.5 * d * (root * root * root)

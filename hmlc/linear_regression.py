@@ -3,7 +3,7 @@
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hmlc import _linalg, _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator
-from hmlc._scatter import Scatter, column_scatter
+from hmlc._scatter import Scatter, column_scatter, joined
 from hmlc.features import FeatureMap, column_moments
 
 Array = NDArray[Any]
@@ -73,6 +73,13 @@ class _Problem:
         coef = theta / self.scale
         shift = _linalg.product(coef, self.location[None, :])[:, 0]
         return _Solution(coef, self.target_location + offset - shift, costs)
+
+
+class _Seen(NamedTuple):
+    """What `partial_fit` keeps of the rows: their scatter, and the coarsest type they came in."""
+
+    scatter: Scatter
+    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True)
@@ -219,6 +226,7 @@ class LinearRegression(Estimator):
     intercept_: Any
     n_iter_: int
     cost_history_: Matrix
+    _seen: _Seen | None
 
     _estimator_type = "regressor"
     _has_many_targets = True
@@ -250,7 +258,7 @@ class LinearRegression(Estimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _check_parameters(self) -> None:
+    def _check_parameters(self) -> FeatureMap:
         _validate.check_choice(self.solver, "solver", ("normal_equation", "gradient_descent"))
         _validate.check_number(self.l2, "l2", low=0)
         _validate.check_bool(self.normalize, "normalize")
@@ -260,6 +268,11 @@ class LinearRegression(Estimator):
         _validate.check_integer(self.max_iter, "max_iter")
         _validate.check_number(self.tol, "tol", low=0)
         _validate.check_n_jobs(self.n_jobs)
+        return FeatureMap(
+            polynomial_degree=self.polynomial_degree,
+            sinusoid_degree=self.sinusoid_degree,
+            normalize=self.normalize,
+        )
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn `coef_` and `intercept_` from rows X and their targets y.
@@ -289,30 +302,89 @@ class LinearRegression(Estimator):
         >>> LinearRegression(fit_intercept=False).fit(X, y).coef_.round(4)
         array([2.4286])
         """
-        self._check_parameters()
-        features = FeatureMap(
-            polynomial_degree=self.polynomial_degree,
-            sinusoid_degree=self.sinusoid_degree,
-            normalize=self.normalize,
-        )
+        features = self._check_parameters()
         matrix = _validate.as_matrix(X)
         target = _validate.check_target(y, len(matrix))
         columns = features.fit(matrix, self.n_jobs)
-        d = columns.shape[1]
-        problem = _Problem.of(
-            column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs), d, self
+        self._learn(
+            column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs),
+            _validate.compute_dtype(columns, target),
+            columns.shape[1],
+            is_vector=target.ndim == 1,
         )
-        if self.solver == "normal_equation":
-            solution = _solve(problem, _validate.compute_dtype(columns, target))
-        else:
-            solution = _descend(problem, self)
-        self.coef_ = solution.coef if target.ndim == 2 else solution.coef[0]
-        self.intercept_ = solution.intercept if target.ndim == 2 else float(solution.intercept[0])
-        self.cost_history_ = solution.costs
-        self.n_iter_ = len(solution.costs) - 1
+        self._seen = None
         self._features = features
         self._keep_features(X, matrix)
         return self
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """Learn from rows X with targets y, and from all those seen by this method before.
+
+        What is kept of rows is their scatter, (n_columns + n_targets)^2 numbers, and scatters merge
+        exactly (Chan, Golub and LeVeque 1979, eq. 2.1): the result is that of `fit` on all rows but
+        for rounding in float64, and depends on the sequence of chunks alone. `fit` keeps no
+        scatter, so that this method begins anew after it.
+
+        Parameters
+        ----------
+        X : array of shape (n, n_features)
+            Rows as wide as those before.
+        y : array of shape (n,) or (n, n_targets)
+            As many targets as before.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, X or y is not as described, or made columns are to be in standard units,
+            which take all rows to know; nothing is learned then.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> model = LinearRegression()
+        >>> for x, y in (([[0.0], [1.0]], [1.0, 3.0]), ([[2.0], [5.0]], [5.0, 11.0])):
+        ...     _ = model.partial_fit(x, y)
+        >>> model.coef_.round(6), round(model.intercept_, 6)
+        (array([2.]), 1.0)
+        """
+        features = self._check_parameters()
+        if self.normalize and not features.is_identity:
+            raise ValueError(
+                "partial_fit cannot make polynomials or sinusoids of columns in standard units, "
+                "which take all rows to know. Expected normalize=False, or polynomial_degree=1 "
+                "and sinusoid_degree=0"
+            )
+        before = getattr(self, "_seen", None)
+        matrix = self._as_chunk(X, before is None)
+        target = _validate.check_target(y, len(matrix))
+        if before is not None and target.shape[1:] != np.shape(self.intercept_):
+            raise ValueError(
+                f"y has targets of shape {target.shape[1:]}, but those before were of "
+                f"{np.shape(self.intercept_)}"
+            )
+        columns = features.fit(matrix, self.n_jobs)
+        dtype = _validate.compute_dtype(columns, target)
+        scatter = column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs)
+        if before is not None:
+            scatter = joined(before.scatter, scatter)
+            dtype = min(before.dtype, dtype, key=lambda each: each.itemsize)
+        self._learn(scatter, dtype, columns.shape[1], is_vector=target.ndim == 1)
+        self._seen = _Seen(scatter, dtype)
+        self._features = features
+        self._keep_features(X, matrix)
+        return self
+
+    def _learn(
+        self, scatter: Scatter, dtype: np.dtype[Any], n_columns: int, *, is_vector: bool
+    ) -> None:
+        """Set the coefficients that a scatter of columns and targets tells."""
+        problem = _Problem.of(scatter, n_columns, self)
+        by_descent = self.solver == "gradient_descent"
+        solution = _descend(problem, self) if by_descent else _solve(problem, dtype)
+        self.coef_ = solution.coef[0] if is_vector else solution.coef
+        self.intercept_ = float(solution.intercept[0]) if is_vector else solution.intercept
+        self.cost_history_ = solution.costs
+        self.n_iter_ = len(solution.costs) - 1
 
     def predict(self, X: Any) -> Array:
         """Return the predicted targets, (n,) or (n, n_targets); float32 for float32 X.

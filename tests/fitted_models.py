@@ -71,7 +71,14 @@ def models(dtype):
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", hmlc.ConvergenceWarning)
-        return {name: model.fit(X, y) for name, (model, y) in fits.items()}
+        return {
+            **{name: model.fit(X, y) for name, (model, y) in fits.items()},
+            "linear, in chunks": hmlc.LinearRegression().partial_fit(X, target),
+            "gaussian, in chunks": hmlc.GaussianAnomalyDetector().partial_fit(X),
+            "gaussian, full, in chunks": hmlc.GaussianAnomalyDetector(
+                covariance="full"
+            ).partial_fit(X),
+        }
 
 
 NAMES = tuple(models(np.float64))

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hmlc import _network, _validate, basis
+from hmlc import _network, _validate, basis, gaussian_anomaly, linear_regression
 from hmlc._estimator import in_both_types
 from hmlc._saving.state import Reader, State
+from hmlc._scatter import Scatter
 from hmlc.basis import PolynomialFeatures, SinusoidFeatures
 from hmlc.features import FeatureMap, Moments, StandardScaler
 from hmlc.gaussian_anomaly import GaussianAnomalyDetector, _Gaussian
@@ -28,14 +29,16 @@ def _public(model: Any, *names: str) -> State:
 
 
 def _scaler_state(model: Any) -> State:
-    return _public(model, "mean_", "variance_", "scale_")
+    names = ("n_features_in_", "mean_", "variance_", "scale_")
+    return _public(model, *names) | _moments_state("moments", model._moments)
 
 
 def _restore_scaler(model: Any, state: Reader) -> None:
-    model.mean_ = state.array("mean_", (None,))
-    d = model.n_features_in_ = len(model.mean_)
+    d = model.n_features_in_ = state.integer("n_features_in_")
+    model.mean_ = state.array("mean_", (d,))
     model.variance_ = state.array("variance_", (d,))
     model.scale_ = state.positive("scale_", (d,))
+    model._moments = _restored_moments("moments", state, d)
 
 
 def _expansion_state(model: Any) -> State:
@@ -60,9 +63,7 @@ def _features_state(made: FeatureMap) -> State:
         "features.normalize": made.normalize,
     }
     if not made.is_identity and made._moments is not None:
-        state["features.count"] = float(made._moments.count[0])
-        state["features.mean"] = made._moments.mean
-        state["features.m2"] = made._moments.m2
+        state |= _moments_state("features", made._moments)
     return state
 
 
@@ -82,15 +83,20 @@ def _restored_features(state: Reader, d: int, width: int) -> FeatureMap:
         return made
     made._moments = None
     if made.normalize:
-        made._moments = _restored_moments(state, d)
+        made._moments = _restored_moments("features", state, d)
     return made
 
 
-def _restored_moments(state: Reader, d: int) -> Moments:
-    count, mean = state.number("features.count"), state.array("features.mean", (d,))
-    m2 = state.array("features.m2", (d,))
+def _moments_state(of: str, moments: Moments) -> State:
+    count = float(moments.count[0])
+    return {f"{of}.count": count, f"{of}.mean": moments.mean, f"{of}.m2": moments.m2}
+
+
+def _restored_moments(of: str, state: Reader, d: int) -> Moments:
+    count, mean = state.number(f"{of}.count"), state.array(f"{of}.mean", (d,))
+    m2 = state.array(f"{of}.m2", (d,))
     if not (1 <= count < math.inf and (m2 >= 0).all()):
-        raise ValueError("features.count or features.m2 is not of any columns' moments")
+        raise ValueError(f"{of}.count or {of}.m2 is not of any columns' moments")
     moments = Moments(0)
     moments.count[0], moments.mean, moments.m2 = count, mean, m2
     return moments
@@ -98,7 +104,11 @@ def _restored_moments(state: Reader, d: int) -> Moments:
 
 def _linear_state(model: Any) -> State:
     names = ("coef_", "intercept_", "cost_history_", "n_iter_", "n_features_in_")
-    return _public(model, *names) | _features_state(model._features)
+    return {
+        **_public(model, *names),
+        **_features_state(model._features),
+        **({} if model._seen is None else _scatter_state(*model._seen)),
+    }
 
 
 def _restore_linear(model: Any, state: Reader) -> None:
@@ -111,6 +121,36 @@ def _restore_linear(model: Any, state: Reader) -> None:
     _restore_history(model, state)
     model.n_features_in_ = state.integer("n_features_in_")
     model._features = _restored_features(state, model.n_features_in_, model.coef_.shape[-1])
+    width = model.coef_.shape[-1] + max(1, np.size(model.intercept_))
+    model._seen = None
+    if state.is_array("seen.S"):
+        model._seen = linear_regression._Seen(*_restored_scatter(state, width))
+
+
+def _scatter_state(scatter: Scatter, dtype: np.dtype[Any]) -> State:
+    return {
+        "seen.count": float(scatter.count[0]),
+        "seen.mean": scatter.mean,
+        "seen.S": scatter.S,
+        "seen.dtype": dtype.name,
+    }
+
+
+def _restored_scatter(state: Reader, width: int) -> tuple[Scatter, np.dtype[Any]]:
+    scatter = Scatter(width, state.array("seen.S", (width, width)))
+    scatter.count[0], scatter.mean = _restored_count(state), state.array("seen.mean", (width,))
+    return scatter, _restored_dtype(state)
+
+
+def _restored_count(state: Reader) -> float:
+    count = state.number("seen.count")
+    if not 1 <= count < math.inf:
+        raise ValueError(f"seen.count must be a number of rows; got {count!r}")
+    return count
+
+
+def _restored_dtype(state: Reader) -> np.dtype[Any]:
+    return np.dtype(state.choice("seen.dtype", [each.name for each in _validate.FLOATS]))
 
 
 def _restore_history(model: Any, state: Reader) -> None:
@@ -161,11 +201,17 @@ def _restore_k_means(model: Any, state: Reader) -> None:
 
 
 def _gaussian_state(model: Any) -> State:
-    return {
+    state = {
         **_public(model, "mean_", "variance_", "covariance_", "threshold_"),
         "whitener": model._gaussian.whitener,
         "normaliser": model._gaussian.normaliser,
     }
+    if model._seen is None:
+        return state
+    statistic, dtype = model._seen
+    if isinstance(statistic, Scatter):
+        return state | _scatter_state(statistic, dtype)
+    return state | _moments_state("seen", statistic) | {"seen.dtype": dtype.name}
 
 
 def _restore_gaussian(model: Any, state: Reader) -> None:
@@ -184,6 +230,12 @@ def _restore_gaussian(model: Any, state: Reader) -> None:
     model._gaussian = _Gaussian(
         model.mean_, model.variance_, model.covariance_, whitener, normaliser
     )
+    model._seen = None
+    if state.is_array("seen.S"):
+        model._seen = gaussian_anomaly._Seen(*_restored_scatter(state, d))
+    elif state.is_array("seen.m2"):
+        moments = _restored_moments("seen", state, d)
+        model._seen = gaussian_anomaly._Seen(moments, _restored_dtype(state))
 
 
 def _perceptron_state(model: Any) -> State:
