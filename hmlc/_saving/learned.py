@@ -30,7 +30,7 @@ def _public(model: Any, *names: str) -> State:
 
 def _scaler_state(model: Any) -> State:
     names = ("n_features_in_", "mean_", "variance_", "scale_")
-    return _public(model, *names) | _moments_state("moments", model._moments)
+    return _public(model, *names) | _moments_state("seen", model._moments)
 
 
 def _restore_scaler(model: Any, state: Reader) -> None:
@@ -38,7 +38,7 @@ def _restore_scaler(model: Any, state: Reader) -> None:
     model.mean_ = state.array("mean_", (d,))
     model.variance_ = state.array("variance_", (d,))
     model.scale_ = state.positive("scale_", (d,))
-    model._moments = _restored_moments("moments", state, d)
+    model._moments = _restored_moments("seen", state, d)
 
 
 def _expansion_state(model: Any) -> State:
