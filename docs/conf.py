@@ -44,3 +44,6 @@ def escape_mathematics(app, what, name, obj, options, lines):
 def setup(app):
     """Escape after napoleon, which runs at 500, has read the sections."""
     app.connect("autodoc-process-docstring", escape_mathematics, priority=600)
+
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
