@@ -219,7 +219,9 @@ def test_gradient_descent_reaches_the_minimum_untuned(d, dtype, rng):
     y = (X / np.geomspace(1e-3, 1e3, d)).sum(axis=1).astype(dtype) + rng.normal(size=500)
     exact = LinearRegression().fit(X, y)
     model = LinearRegression(solver="gradient_descent").fit(X, y)
-    assert np.all(np.diff(model.cost_history_) <= 0)
+    # J is the target's variance less what is explained: it is right to a rounding of the former.
+    rounding = float(np.finfo(np.float64).eps) * model.cost_history_[0]
+    assert np.all(np.diff(model.cost_history_) <= rounding)
     assert model.cost_history_[-1] == pytest.approx(exact.cost_history_[-1], rel=1e-8)
     assert len(model.cost_history_) == model.n_iter_ + 1
 
