@@ -27,6 +27,8 @@ autodoc_typehints = "none"
 html_theme = "furo"
 html_title = f"hmlc {release}"
 html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 exclude_patterns = ["_build"]
 
 
@@ -44,6 +46,3 @@ def escape_mathematics(app, what, name, obj, options, lines):
 def setup(app):
     """Escape after napoleon, which runs at 500, has read the sections."""
     app.connect("autodoc-process-docstring", escape_mathematics, priority=600)
-
-html_static_path = ["_static"]
-html_css_files = ["tables.css"]
