@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hmlc._export.to_c import export_c
     from hmlc._export.to_onnx import export_onnx
     from hmlc._functions import sigmoid, sigmoid_gradient
+    from hmlc._progress import Progress
     from hmlc._saving.files import ModelFileError, load, save
     from hmlc._sklearn import DataConversionWarning, NotFittedError
     from hmlc.basis import PolynomialFeatures, SinusoidFeatures
@@ -34,6 +35,7 @@ __all__ = [
     "ModelFileError",
     "NotFittedError",
     "PolynomialFeatures",
+    "Progress",
     "SinusoidFeatures",
     "StandardScaler",
     "ThresholdSelection",
@@ -55,6 +57,7 @@ _HOMES = {
         "_export.to_c": ("export_c",),
         "_export.to_onnx": ("export_onnx",),
         "_functions": ("sigmoid", "sigmoid_gradient"),
+        "_progress": ("Progress",),
         "_saving.files": ("ModelFileError", "load", "save"),
         "_sklearn": ("DataConversionWarning", "NotFittedError"),
         "basis": ("PolynomialFeatures", "SinusoidFeatures"),

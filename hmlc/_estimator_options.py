@@ -11,7 +11,7 @@ PREFIX = "parameter "
 
 
 def add_options(parser: argparse.ArgumentParser, estimator: type[Any]) -> None:
-    """Add an option for every parameter of an estimator.
+    """Add an option for every parameter of an estimator but its callback.
 
     An option that is not given leaves nothing behind, so that defaults have one home.
     """
@@ -19,6 +19,8 @@ def add_options(parser: argparse.ArgumentParser, estimator: type[Any]) -> None:
     hints = get_type_hints(estimator.__init__)
     texts = _parameter_texts(estimator)
     for name, parameter in inspect.signature(estimator).parameters.items():
+        if name == "callback":
+            continue
         has_default = parameter.default is not None and name != "verbose"
         shown = f" (default: {_shown(parameter.default)})" if has_default else ""
         group.add_argument(

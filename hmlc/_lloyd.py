@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
-from hmlc._optimize import Report
+from hmlc._progress import Report
 
 Array = NDArray[Any]
 Double = NDArray[np.float64]
@@ -363,10 +363,10 @@ def lloyd(
     """Move each centre to the mean of the rows nearest to it, until no row changes its centre.
 
     Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28, 1982, method I. It
-    ends where the centres' squared steps sum to no more than `tol`: where no row changes its
-    cluster the sums are the same to the bit, and the centres do not move. `total` is the sum of
-    squares about the shift, from which the cost of each step follows without another pass:
-    sum |x - m_label|^2 = sum |x - s|^2 - sum_j n_j |m_j - s|^2.
+    ends where the centres' squared steps sum to no more than `tol`, or the report ends it: where no
+    row changes its cluster the sums are the same to the bit, and the centres do not move. `total`
+    is the sum of squares about the shift, from which the cost of each step follows without another
+    pass: sum |x - m_label|^2 = sum |x - s|^2 - sum_j n_j |m_j - s|^2.
     """
     steps = (BoundedSteps if _use_bounds(*seeds.shape) else PlainSteps)(rows, len(seeds))
     centres = seeds.astype(np.float64) - rows.shift
@@ -376,9 +376,9 @@ def lloyd(
         clusters = steps.step(centres.astype(rows.dtype))
         _fill_empty(steps, clusters, centres)
         before, centres = centres, clusters.means(centres)
-        converged = ordered_sum((centres - before) ** 2) <= tol
         history.append(max(total - clusters.explained(), 0.0))
-        report(len(history), history[-1])
+        is_ended = report(len(history), history[-1])
+        converged = is_ended or ordered_sum((centres - before) ** 2) <= tol
     settled = (centres + rows.shift).astype(rows.dtype)
     labels, clusters_end = steps.settle(settled)
     n_found = int(np.count_nonzero(clusters_end.counts))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
-from hmlc._optimize import Minimum, Objective, Report
+from hmlc._optimize import Minimum, Objective
+from hmlc._progress import Report
 from hmlc.features import column_moments
 
 Array = NDArray[Any]
@@ -284,7 +285,7 @@ def minimise_in_batches(
 
     cost_history holds for every epoch the mean of its rows' losses, each before its batch's step,
     plus the penalty at the epoch's end. It has settled when the lowest cost yet has not fallen by
-    more than tol for PATIENCE epochs.
+    more than tol for PATIENCE epochs, or the report ends it.
 
     Raises
     ------
@@ -293,8 +294,8 @@ def minimise_in_batches(
     """
     n_rows, ignored = len(problem.Y), np.zeros(problem.network.n_parameters)
     history: list[float] = []
-    lowest, since = math.inf, 0
-    while len(history) < max_iter and since < PATIENCE:
+    lowest, since, is_ended = math.inf, 0, False
+    while len(history) < max_iter and since < PATIENCE and not is_ended:
         total = np.zeros(1)
         order = rng.permutation(n_rows).astype(np.intp)
         for X, Y, chosen in _pieces(problem, order, batch_size):
@@ -310,6 +311,7 @@ def minimise_in_batches(
         since = 0 if cost < lowest - tol else since + 1
         lowest = min(lowest, cost)
         history.append(cost)
-        report(len(history), cost)
+        is_ended = report(len(history), cost)
     theta = parameters.astype(np.float64)
-    return Minimum(theta, np.array(history), len(history), since >= PATIENCE)
+    converged = is_ended or since >= PATIENCE
+    return Minimum(theta, np.array(history), len(history), converged)

@@ -17,19 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc._linalg import dot, solve_positive
+from hmlc._progress import Report
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Objective = Callable[[Vector], tuple[float, Vector]]
-Report = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
 class Minimum:
     """Where a minimisation ended.
 
-    cost_history holds the cost before the first step and after each: n_iter + 1 values. The
-    Hessian there is kept by methods that ask for it.
+    cost_history holds the cost before the first step and after each: n_iter + 1 values. It has
+    `converged`, too, where the report ended it. The Hessian there is kept by methods that ask for
+    it.
     """
 
     parameters: Vector
@@ -48,13 +49,6 @@ def _minimum(
     theta: Vector, history: list[float], converged: bool, hessian: Matrix | None = None
 ) -> Minimum:
     return Minimum(theta, np.array(history), len(history) - 1, converged, hessian)
-
-
-def reporter(name: str, verbose: Any) -> Report:
-    """Return what an estimator calls after each iteration: a line where verbose, else nothing."""
-    if not verbose:
-        return lambda iteration, cost: None
-    return lambda iteration, cost: print(f"{name}: iteration {iteration}, cost {cost:.8g}")
 
 
 def has_settled(before: float, after: float, tol: float) -> bool:
@@ -92,7 +86,7 @@ def gradient_descent(
             )
         converged = has_settled(history[-1], cost, tol)
         history.append(cost)
-        report(len(history) - 1, cost)
+        converged |= report(len(history) - 1, cost)
     return _minimum(theta, history, converged)
 
 
@@ -268,8 +262,8 @@ def lbfgs_steps(
         _remember(pairs, point - theta, after - gradient)
         theta, gradient = point, after
         history.append(cost)
-        report(len(history) - 1, cost)
-        if watch.stalls(cost, gradient):
+        is_ended = report(len(history) - 1, cost)
+        if is_ended or watch.stalls(cost, gradient):
             return _minimum(theta, history, True)
     return _minimum(theta, history, _largest(gradient) <= tol)
 
@@ -346,8 +340,8 @@ def newton_steps(
             return _minimum(theta, history, True, hessian)
         theta, (cost, gradient, hessian) = found
         history.append(cost)
-        report(len(history) - 1, cost)
-        if watch.stalls(cost, gradient):
+        is_ended = report(len(history) - 1, cost)
+        if is_ended or watch.stalls(cost, gradient):
             return _minimum(theta, history, True, hessian)
     return _minimum(theta, history, _largest(gradient) <= tol, hessian)
 

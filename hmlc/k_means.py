@@ -1,6 +1,7 @@
 """k-means: rows grouped around the nearest of k centres."""
 
 import warnings
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from hmlc import _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Transformer
 from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
-from hmlc._optimize import reporter
+from hmlc._progress import Callback, Report, Reporter, check_reporting, reporting
 from hmlc._seeding import plus_plus_seeds, random_seeds
 from hmlc.features import column_moments
 
@@ -48,7 +49,11 @@ class KMeans(Transformer):
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all.
     verbose : int or bool
-        Print the cost of each iteration.
+        1 shows the iterations' progress: a bar where tqdm is installed, else lines with the cost.
+        2 prints the lines.
+    callback : callable, optional
+        Called with a `Progress` after every iteration; a true answer ends the fit, which keeps
+        what it has reached.
 
     Attributes
     ----------
@@ -95,7 +100,8 @@ class KMeans(Transformer):
         tol: float = 1e-4,
         random_state: Any = None,
         n_jobs: int | None = None,
-        verbose: Any = 0,
+        verbose: int = 0,
+        callback: Callback | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -105,6 +111,7 @@ class KMeans(Transformer):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.callback = callback
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Find the clusters of X's rows; `y` is not used.
@@ -132,6 +139,7 @@ class KMeans(Transformer):
         max_iter = _validate.check_integer(self.max_iter, "max_iter")
         tol = _validate.check_number(self.tol, "tol", low=0)
         n_jobs = _validate.check_n_jobs(self.n_jobs)
+        check_reporting(self)
         rng = _validate.random_generator(self.random_state)
         n_runs = self._check_runs()
         matrix = _validate.as_matrix(X)
@@ -144,13 +152,15 @@ class KMeans(Transformer):
         offset = moments.mean - rows.shift
         total = ordered_sum(moments.m2 + len(matrix) * offset**2)
         scaled_tol = tol * ordered_sum(moments.variance) / matrix.shape[1]
-        report = reporter("KMeans", self.verbose)
         best: Run | None = None
-        for _ in range(n_runs):
-            seeds = self._seeds(rows, n_clusters, rng) if given is None else given
-            run = lloyd(rows, seeds, total=total, max_iter=max_iter, tol=scaled_tol, report=report)
-            if best is None or run.inertia < best.inertia:
-                best = run
+        with reporting(self) as reporter:
+            for report in _run_reports(reporter, n_runs):
+                seeds = self._seeds(rows, n_clusters, rng) if given is None else given
+                run = lloyd(
+                    rows, seeds, total=total, max_iter=max_iter, tol=scaled_tol, report=report
+                )
+                if best is None or run.inertia < best.inertia:
+                    best = run
         assert best is not None
         _warn_of(best, n_clusters, max_iter)
         self._shift = moments.mean
@@ -282,6 +292,13 @@ class KMeans(Transformer):
         array([ 0.5, 10.5])
         """
         return self.fit(X).transform(X)
+
+
+def _run_reports(reporter: Reporter, n_runs: int) -> Iterator[Report]:
+    """Yield what takes each run's reports, until one of them ends the fit."""
+    for run in range(1, n_runs + 1):
+        if not reporter.is_ended:
+            yield reporter.of(f"run {run} of {n_runs}") if n_runs > 1 else reporter
 
 
 def _warn_of(run: Run, n_clusters: int, max_iter: int) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hmlc import _linalg, _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._progress import Callback, check_reporting, reporting
 from hmlc._scatter import Scatter, column_scatter, joined
 from hmlc.features import FeatureMap, column_moments
 
@@ -134,14 +135,14 @@ def _descend(problem: _Problem, model: "LinearRegression") -> _Solution:
     def objective(parameters: Matrix) -> tuple[float, Matrix]:
         return problem.cost(A, B, parameters)
 
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), reporting(model) as report:
         minimum = _optimize.gradient_descent(
             objective,
             start,
             learning_rate=model.learning_rate or _safe_rate(A),
             max_iter=model.max_iter,
             tol=model.tol,
-            report=_optimize.reporter(type(model).__name__, model.verbose),
+            report=report,
         )
     if not minimum.converged:
         warnings.warn(
@@ -190,8 +191,12 @@ class LinearRegression(Estimator):
         Gradient descent ends when a step changes the cost by no more than this part of it.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all.
-    verbose : bool or int
-        Whether gradient descent prints a line for each step.
+    verbose : int or bool
+        1 shows the iterations' progress: a bar where tqdm is installed, else lines with the cost.
+        2 prints the lines.
+    callback : callable, optional
+        Called with a `Progress` after every iteration; a true answer ends the fit, which keeps
+        what it has reached.
 
     Attributes
     ----------
@@ -244,7 +249,8 @@ class LinearRegression(Estimator):
         max_iter: int = 10_000,
         tol: float = 1e-10,
         n_jobs: int | None = None,
-        verbose: bool | int = 0,
+        verbose: int = 0,
+        callback: Callback | None = None,
     ) -> None:
         self.solver = solver
         self.l2 = l2
@@ -257,6 +263,7 @@ class LinearRegression(Estimator):
         self.tol = tol
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.callback = callback
 
     def _check_parameters(self) -> FeatureMap:
         _validate.check_choice(self.solver, "solver", ("normal_equation", "gradient_descent"))
@@ -268,6 +275,7 @@ class LinearRegression(Estimator):
         _validate.check_integer(self.max_iter, "max_iter")
         _validate.check_number(self.tol, "tol", low=0)
         _validate.check_n_jobs(self.n_jobs)
+        check_reporting(self)
         return FeatureMap(
             polynomial_degree=self.polynomial_degree,
             sinusoid_degree=self.sinusoid_degree,

@@ -13,6 +13,15 @@ from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 from hmlc._logistic_cost import LogisticCost, pick_blocks
+from hmlc._progress import (
+    Callback,
+    Report,
+    Reporter,
+    check_reporting,
+    counted_from,
+    quiet,
+    reporting,
+)
 from hmlc.features import FeatureMap, Moments, column_moments
 
 Array = NDArray[Any]
@@ -66,8 +75,12 @@ class LogisticRegression(Estimator):
         columns as fitted (in standard units, or as given), is larger.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all. It does not change results.
-    verbose : int
-        1 prints the cost of every iteration.
+    verbose : int or bool
+        1 shows the iterations' progress: a bar where tqdm is installed, else lines with the cost.
+        2 prints the lines.
+    callback : callable, optional
+        Called with a `Progress` after every iteration; a true answer ends the fit, which keeps
+        what it has reached.
 
     Attributes
     ----------
@@ -120,6 +133,7 @@ class LogisticRegression(Estimator):
         tol: float = 1e-6,
         n_jobs: int | None = None,
         verbose: int = 0,
+        callback: Callback | None = None,
     ) -> None:
         self.l2 = l2
         self.solver = solver
@@ -132,6 +146,7 @@ class LogisticRegression(Estimator):
         self.tol = tol
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.callback = callback
 
     def fit(self, X: Any, y: Any) -> Self:
         """Learn the weights from rows X and their labels y.
@@ -176,10 +191,11 @@ class LogisticRegression(Estimator):
         penalty[-1] = 0
         problem = LogisticCost(columns, codes, units, penalty, n_jobs)
         problem.is_fixed[-1] = not self.fit_intercept
-        if uses_softmax:
-            W, minima = self._fit_softmax(problem, len(classes))
-        else:
-            W, minima = self._fit_sigmoids(problem, classes)
+        with reporting(self) as reporter:
+            if uses_softmax:
+                W, minima = self._fit_softmax(problem, len(classes), reporter)
+            else:
+                W, minima = self._fit_sigmoids(problem, classes, reporter)
         self._store(W, units, minima)
         self.classes_ = classes
         self._features = features
@@ -194,6 +210,7 @@ class LogisticRegression(Estimator):
         _validate.check_integer(self.max_iter, "max_iter", low=1)
         _validate.check_number(self.tol, "tol", low=0)
         _validate.check_n_jobs(self.n_jobs)
+        check_reporting(self)
         return FeatureMap(
             polynomial_degree=self.polynomial_degree,
             sinusoid_degree=self.sinusoid_degree,
@@ -222,34 +239,35 @@ class LogisticRegression(Estimator):
                 return column_moments(pick_blocks(columns, SAMPLE_EVERY), n_jobs)
         return column_moments(columns, n_jobs)
 
-    def _options(self, name: str, problem: LogisticCost) -> dict[str, Any]:
+    def _options(self, problem: LogisticCost, report: Report) -> dict[str, Any]:
         return {
             "max_iter": self.max_iter,
             "tol": self.tol,
-            "report": _optimize.reporter(name, self.verbose),
+            "report": report,
             "resolution": float(np.finfo(problem.units.dtype).eps),
         }
 
-    def _fit_softmax(self, problem: LogisticCost, k: int) -> tuple[Vector, list[_optimize.Minimum]]:
+    def _fit_softmax(
+        self, problem: LogisticCost, k: int, reporter: Reporter
+    ) -> tuple[Vector, list[_optimize.Minimum]]:
         def objective(theta: Vector) -> tuple[float, Vector]:
             cost, gradient = problem.softmax(theta.reshape(k, -1))
             return cost, gradient.reshape(-1)
 
         start = np.zeros(k * len(problem.penalty))
-        steps = _optimize.lbfgs_steps(start, **self._options("LogisticRegression", problem))
+        steps = _optimize.lbfgs_steps(start, **self._options(problem, reporter))
         minimum = _optimize.minimise(steps, objective)
         return minimum.parameters.reshape(k, -1), [minimum]
 
     def _fit_sigmoids(
-        self, problem: LogisticCost, classes: Array
+        self, problem: LogisticCost, classes: Array, reporter: Reporter
     ) -> tuple[Vector, list[_optimize.Minimum]]:
         """Fit a sigmoid per class, or for two classes one for the second."""
         depth = len(problem.penalty)
         chosen = np.arange(len(classes), dtype=np.intp) if len(classes) > 2 else np.ones(1, np.intp)
         entries = len(chosen) * depth**2
-        options = [
-            self._options(f"LogisticRegression, class {classes[c]}", problem) for c in chosen
-        ]
+        reports = [reporter.of(f"class {classes[c]}" if len(chosen) > 1 else "") for c in chosen]
+        options = [self._options(problem, report) for report in reports]
         if self.solver == "lbfgs" or (self.solver == "auto" and entries > NEWTON_ENTRIES):
             steps = [_optimize.lbfgs_steps(np.zeros(depth), **each) for each in options]
             minima = self._minimise(problem.sigmoids, chosen, steps)
@@ -300,8 +318,8 @@ class LogisticRegression(Estimator):
         # At the sample's minimum all rows cost about depth / (2 rows) more than at their own
         # (Akaike, IEEE Trans. Automatic Control 19, 1974): a step that gains less is in vain.
         enough = len(problem.penalty) / (2 * len(sample.codes))
-        quiet: dict[str, Any] = {"max_iter": SAMPLE_STEPS, "report": _optimize.reporter("", 0)}
-        near = self._newton(sample, chosen, options, enough=enough, **quiet)
+        few: dict[str, Any] = {"max_iter": SAMPLE_STEPS, "report": quiet}
+        near = self._newton(sample, chosen, options, enough=enough, **few)
         max_iter = min(self.max_iter, PATIENCE)
         steps = [
             _optimize.lbfgs_steps(
@@ -313,8 +331,15 @@ class LogisticRegression(Estimator):
         if self.max_iter == max_iter or all(minimum.converged for minimum in minima):
             return minima
         starts = [minimum.parameters for minimum in minima]
-        rest = {"max_iter": self.max_iter - max_iter}
-        ends = self._newton(problem, chosen, options, starts, **rest)
+        rest = [
+            {
+                **each,
+                "max_iter": self.max_iter - max_iter,
+                "report": counted_from(minimum.n_iter, each["report"]),
+            }
+            for each, minimum in zip(options, minima, strict=True)
+        ]
+        ends = self._newton(problem, chosen, rest, starts)
         return [first.then(end) for first, end in zip(minima, ends, strict=True)]
 
     def _store(self, W: Vector, units: Array, minima: list[_optimize.Minimum]) -> None:

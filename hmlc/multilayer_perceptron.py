@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmlc import _network, _optimize, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
+from hmlc._progress import Callback, Report, check_reporting, reporting
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -37,7 +38,8 @@ class _Perceptron(Estimator):
     normalize: bool
     random_state: Any
     n_jobs: int | None
-    verbose: Any
+    verbose: int
+    callback: Callback | None
 
     def _check_parameters(self) -> None:
         self._hidden_sizes()
@@ -52,6 +54,7 @@ class _Perceptron(Estimator):
         _validate.check_number(self.tol, "tol", low=0)
         _validate.check_bool(self.normalize, "normalize")
         _validate.check_n_jobs(self.n_jobs)
+        check_reporting(self)
 
     def _hidden_sizes(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes
@@ -76,7 +79,8 @@ class _Perceptron(Estimator):
         else:
             _validate.check_finite(X, "X")
         problem = _network.Problem(network, X, Y, units.astype(Y.dtype), float(self.l2), n_jobs)
-        minimum = self._minimise(problem, network.initial_parameters(rng), rng)
+        with reporting(self) as report:
+            minimum = self._minimise(problem, network.initial_parameters(rng), rng, report)
         if not minimum.converged:
             warnings.warn(
                 f"{type(self).__name__} ended at max_iter={self.max_iter} before its cost settled "
@@ -90,13 +94,9 @@ class _Perceptron(Estimator):
         self.n_iter_ = minimum.n_iter
 
     def _minimise(
-        self, problem: _network.Problem, start: Vector, rng: "np.random.Generator"
+        self, problem: _network.Problem, start: Vector, rng: "np.random.Generator", report: Report
     ) -> _optimize.Minimum:
-        limits: dict[str, Any] = {
-            "max_iter": self.max_iter,
-            "tol": self.tol,
-            "report": _optimize.reporter(type(self).__name__, self.verbose),
-        }
+        limits: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol, "report": report}
         rate = self.learning_rate or LEARNING_RATES[self.solver]
         if self.solver == "lbfgs":
             resolution = float(np.finfo(problem.Y.dtype).eps)
@@ -202,8 +202,12 @@ class MLPClassifier(_Perceptron):
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all. The result does not depend
         on it.
-    verbose : bool, default False
-        Print the cost after every epoch or step.
+    verbose : int or bool, default 0
+        1 shows the progress: a bar where tqdm is installed, else lines with the cost. 2 prints the
+        lines.
+    callback : callable, optional
+        Called with a `Progress` after every epoch or step; a true answer ends the fit, which keeps
+        what it has reached.
 
     Attributes
     ----------
@@ -260,7 +264,8 @@ class MLPClassifier(_Perceptron):
         normalize: bool = True,
         random_state: Any = None,
         n_jobs: int | None = None,
-        verbose: Any = False,
+        verbose: int = 0,
+        callback: Callback | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -276,6 +281,7 @@ class MLPClassifier(_Perceptron):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.callback = callback
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the network to rows X (n, n_features) and their labels y (n,).
@@ -396,8 +402,12 @@ class MLPRegressor(_Perceptron):
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all. The result does not depend
         on it.
-    verbose : bool, default False
-        Print the cost after every epoch or step.
+    verbose : int or bool, default 0
+        1 shows the progress: a bar where tqdm is installed, else lines with the cost. 2 prints the
+        lines.
+    callback : callable, optional
+        Called with a `Progress` after every epoch or step; a true answer ends the fit, which keeps
+        what it has reached.
 
     Attributes
     ----------
@@ -450,7 +460,8 @@ class MLPRegressor(_Perceptron):
         normalize: bool = True,
         random_state: Any = None,
         n_jobs: int | None = None,
-        verbose: Any = False,
+        verbose: int = 0,
+        callback: Callback | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -465,6 +476,7 @@ class MLPRegressor(_Perceptron):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.callback = callback
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit the network to rows X (n, n_features) and their targets y, (n,) or (n, n_targets).

@@ -300,7 +300,7 @@ def test_given_centres_are_not_written_to(rng):
 
 def test_fit_variants_and_verbose(rng, capsys):
     X = blobs(rng, 100, 2, 3)
-    model = KMeans(n_clusters=3, random_state=0, verbose=1)
+    model = KMeans(n_clusters=3, random_state=0, verbose=2)
     labels = model.fit_predict(X)
     assert capsys.readouterr().out.count("KMeans: iteration") == model.n_iter_
     np.testing.assert_array_equal(labels, model.labels_)

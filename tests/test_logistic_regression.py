@@ -249,7 +249,7 @@ def test_iteration_limit_warns():
 
 def test_verbose_prints_each_iteration(capsys):
     X, y = load_iris(return_X_y=True)
-    model = LogisticRegression(verbose=1).fit(X, y)
+    model = LogisticRegression(verbose=2).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == model.n_iter_
     assert lines[0].startswith("LogisticRegression: iteration 1, cost ")

@@ -5,9 +5,9 @@ import pytest
 
 from hmlc import _optimize
 from hmlc._optimize import lbfgs, lbfgs_steps, minimise_together, newton
+from hmlc._progress import quiet
 
-QUIET = _optimize.reporter("", 0)
-OPTIONS = {"max_iter": 500, "tol": 1e-9, "report": QUIET}
+OPTIONS = {"max_iter": 500, "tol": 1e-9, "report": quiet}
 
 
 def rosenbrock(x):
@@ -95,14 +95,14 @@ def test_lbfgs_ends_where_rounding_hides_the_slope():
         cost, gradient, _ = quadratic([1, 10])(rounded)
         return float(np.float32(cost + 1)), gradient + 1e-5
 
-    found = lbfgs(objective, np.array([30.0, -4.0]), max_iter=500, tol=0, report=QUIET)
+    found = lbfgs(objective, np.array([30.0, -4.0]), max_iter=500, tol=0, report=quiet)
     assert found.converged
     assert found.n_iter < 100
     np.testing.assert_allclose(found.parameters, 1, atol=1e-3)
 
 
 def test_iteration_limit_is_kept_and_told():
-    found = lbfgs(rosenbrock, np.array([-1.2, 1.0]), max_iter=3, tol=1e-9, report=QUIET)
+    found = lbfgs(rosenbrock, np.array([-1.2, 1.0]), max_iter=3, tol=1e-9, report=quiet)
     assert (found.n_iter, found.converged, len(found.cost_history)) == (3, False, 4)
 
 
@@ -144,7 +144,7 @@ def test_gradient_descent_follows_the_rule():
         learning_rate=0.25,
         max_iter=3,
         tol=0,
-        report=QUIET,
+        report=quiet,
     )
     # The distance to 1 halves with each step.
     assert found.parameters[0] == 1 - 0.5**3
@@ -156,5 +156,5 @@ def test_gradient_descent_follows_the_rule():
             learning_rate=1e100,
             max_iter=9,
             tol=0,
-            report=QUIET,
+            report=quiet,
         )

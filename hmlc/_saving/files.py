@@ -65,8 +65,8 @@ def save(model: Any, path: Any) -> None:
     Parameters
     ----------
     model : estimator or transformer of hmlc
-        Its parameters and what it learned are written; other attributes, and what `set_output`
-        chose, are not.
+        Its parameters, but for a callback, and what it learned are written; other attributes, and
+        what `set_output` chose, are not.
     path : str or path
         File to write.
 
@@ -92,7 +92,8 @@ def save(model: Any, path: Any) -> None:
     kind, arrays = kind_of(model), list[Array]()
     parameters = {}
     for name, value in model.get_params().items():
-        parameters[name] = encoded(value, f"parameter {name}", arrays)
+        if name != "callback":
+            parameters[name] = encoded(value, f"parameter {name}", arrays)
     state = None
     if hasattr(model, "n_features_in_"):
         learned = kind.state_of(model)
