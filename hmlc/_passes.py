@@ -56,11 +56,15 @@ def _is_direct(X: Array, dtype: DTypeLike) -> bool:
     return X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned
 
 
+class _Stopped(Exception):
+    """Raised in a thread whose work is in vain, for another was interrupted or has failed."""
+
+
 class RowReader:
     """Rows of a matrix as C-contiguous pieces of the kernels' float type.
 
     An array that already is just that is sliced; any other is converted piece by piece into a
-    buffer, never as a whole.
+    buffer, never as a whole. After `stop` no thread is given another piece.
     """
 
     def __init__(self, X: Array, dtype: DTypeLike) -> None:
@@ -70,11 +74,18 @@ class RowReader:
         piece_bytes = CALL_BYTES if self.is_direct else CONVERT_BYTES
         row_bytes = max(1, X.shape[1] * self.dtype.itemsize)
         self.piece_rows = max(1, piece_bytes // row_bytes // BLOCK_ROWS) * BLOCK_ROWS
+        self.is_stopped = False
+
+    def stop(self) -> None:
+        """End what other threads are at, with the pieces that they have."""
+        self.is_stopped = True
 
     def pieces(self, start: int, stop: int) -> Any:
         """Yield (rows, first, last) over rows start to stop; all but the last are whole blocks."""
         buffer = None
         for first in range(start, stop, self.piece_rows):
+            if self.is_stopped:
+                raise _Stopped
             last = min(first + self.piece_rows, stop)
             rows = self.X[first:last]
             if not self.is_direct:
@@ -159,7 +170,7 @@ def reduce_rows(
         tree.join(lane, partial)
 
     threads = n_threads(n_jobs) if len(X) * flops_per_row > SERIAL_FLOPS else 1
-    run_tasks(run_lane, len(bounds) - 1, threads)
+    run_tasks(run_lane, len(bounds) - 1, threads, reader.stop)
     return tree.total[0]
 
 
@@ -190,7 +201,7 @@ def map_rows(
         for rows, first, last in reader.pieces(start, min(start + size, len(X))):
             kernel(rows, first, last)
 
-    run_tasks(run_piece, -(-len(X) // size), threads)
+    run_tasks(run_piece, -(-len(X) // size), threads, reader.stop)
 
 
 def _positive_int(text: str | None) -> int | None:
@@ -271,12 +282,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_drop_pool)
 
 
-def run_tasks(task: Callable[[int], None], count: int, threads: int) -> None:
+def run_tasks(
+    task: Callable[[int], None],
+    count: int,
+    threads: int,
+    stop: Callable[[], None] = lambda: None,
+) -> None:
     """Run task(0) ... task(count - 1) on up to `threads` threads, the caller's among them.
 
-    The first exception, Ctrl-C included, ends the others after the task that each is at, and is
-    raised here when all have ended. While the pool is busy with another caller's tasks these run
-    on the caller's thread alone.
+    The first exception, Ctrl-C included, ends the others, and is raised here when all have ended:
+    `stop` is called to end the tasks that they are at, and no other begins. While the pool is busy
+    with another caller's tasks these run on the caller's thread alone.
     """
     threads = min(threads, count)
 
@@ -284,7 +300,7 @@ def run_tasks(task: Callable[[int], None], count: int, threads: int) -> None:
         for index in range(count):
             task(index)
 
-    _hold_pool(threads, lambda: _run_on_pool(task, count, threads), alone)
+    _hold_pool(threads, lambda: _run_on_pool(task, count, threads, stop), alone)
 
 
 def run_together(task: Callable[[int, int], None], threads: int) -> None:
@@ -311,11 +327,17 @@ def _hold_pool(threads: int, on_pool: Callable[[], None], alone: Callable[[], No
             _pool_lock.release()
 
 
-def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
+def _run_on_pool(
+    task: Callable[[int], None], count: int, threads: int, stop: Callable[[], None]
+) -> None:
     while len(_workers) < threads - 1:
         _workers.append(_Worker())
     waiting = deque(range(count))
     errors: list[BaseException] = []
+
+    def end() -> None:
+        waiting.clear()
+        stop()
 
     def drain() -> None:
         try:
@@ -325,15 +347,17 @@ def _run_on_pool(task: Callable[[int], None], count: int, threads: int) -> None:
                 except IndexError:
                     return
                 task(index)
+        except _Stopped:
+            return
         except BaseException as error:
-            waiting.clear()
+            end()
             errors.append(error)
 
     helpers = _workers[: threads - 1]
     for worker in helpers:
         worker.work = drain
     starts, ends = [w.go.release for w in helpers], [w.done.acquire for w in helpers]
-    errors += _run_through([*starts, drain, *ends], waiting.clear)
+    errors += _run_through([*starts, drain, *ends], end)
     if errors:
         raise errors[0]
 

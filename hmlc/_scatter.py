@@ -102,7 +102,8 @@ def _scatter_by_stripes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
             update(rows, Y[first:last], *stripes[index].state, *bounds[index : index + 2])
 
     is_small = len(X) * m * m < _passes.SERIAL_FLOPS
-    _passes.run_tasks(run_stripe, len(stripes), 1 if is_small else _passes.n_threads(n_jobs))
+    threads = 1 if is_small else _passes.n_threads(n_jobs)
+    _passes.run_tasks(run_stripe, len(stripes), threads, reader.stop)
     return stripes[-1]
 
 

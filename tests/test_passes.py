@@ -123,6 +123,26 @@ def test_an_error_in_a_task_ends_the_pass_and_the_pool_survives():
     assert sorted(counted) == list(range(50))
 
 
+def test_an_error_ends_what_other_threads_are_at(monkeypatch):
+    monkeypatch.setattr(_passes, "CALL_BYTES", 1)
+    pieces = []
+
+    def kernel(rows, first, last, partial):
+        pieces.append(first)
+        if first == 20 * _passes.BLOCK_ROWS:
+            raise RuntimeError("a piece of the first lane")
+        time.sleep(0.002)
+
+    X = np.zeros((400 * _passes.BLOCK_ROWS, 1))
+    with pytest.raises(RuntimeError, match="a piece of the first lane"):
+        _passes.reduce_rows(
+            X, X.dtype, kernel, list, list.extend, n_jobs=2, flops_per_row=1e4,
+            partial_bytes=_passes.PARTIALS_BYTES // 2,
+        )  # fmt: skip
+    # A lane has a hundred pieces, and each thread was at about the twentieth.
+    assert len(pieces) < 70
+
+
 def test_nested_use_stays_on_the_callers_thread():
     seen = []
 
