@@ -30,7 +30,7 @@ BLOCK_ROWS = 4096
 
 
 BAR_DELAY = 0.5
-"""Seconds of reading before a bar is shown: small tables need none."""
+"""Seconds before a bar is shown: small tables need none."""
 
 
 class Algorithm(NamedTuple):
@@ -100,7 +100,7 @@ def _fit(options: argparse.Namespace) -> None:
     model = options.algorithm.estimator(**given_parameters(options))
     names, X, y = _training_rows(options)
     try:
-        with _warnings_in_a_line():
+        with _warnings_in_a_line(), _watched(model):
             model.fit(X) if y is None else model.fit(X, y)
     except TypeError as error:
         raise ValueError(str(error)) from error
@@ -109,6 +109,18 @@ def _fit(options: argparse.Namespace) -> None:
     hmlc.save(model, options.out)
     print(f"{model}\n{len(X):,} rows of {len(names)} columns: {', '.join(names)}")
     print(f"{quality}\nmodel: {options.out}")
+
+
+@contextmanager
+def _watched(model: Any) -> Iterator[None]:
+    """Show a fit's iterations, where it has any and does not print them itself."""
+    if not hasattr(model, "callback"):
+        yield
+        return
+    with _bar(model.max_iter, silent=bool(model.verbose), unit="step") as show:
+        model.callback = lambda progress: show(progress.iteration)
+        yield
+        model.callback = None
 
 
 def _training_rows(options: argparse.Namespace) -> tuple[list[str], Array, Array | None]:
@@ -252,7 +264,8 @@ def _as_csv(rows: Iterable[Sequence[Any]]) -> str:
 
 def _tables(path: Path, *, silent: bool = False) -> Iterator[Table]:
     """Read a file some rows at a time, and show how far it is."""
-    with open_csv(path) as file, _progress(path, silent) as show:
+    size, in_bytes = path.stat().st_size or None, {"unit": "B", "unit_scale": True}
+    with open_csv(path) as file, _bar(size, silent=silent, **in_bytes) as show:
         for table in read_tables(file, path, BLOCK_ROWS):
             if file.seekable():
                 show(file.buffer.tell())
@@ -260,16 +273,15 @@ def _tables(path: Path, *, silent: bool = False) -> Iterator[Table]:
 
 
 @contextmanager
-def _progress(path: Path, silent: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar of bytes read, where errors go to a terminal and tqdm is installed."""
-    options = {"unit": "B", "unit_scale": True, "leave": False, "delay": BAR_DELAY}
+def _bar(total: int | None, *, silent: bool, **options: Any) -> Iterator[Callable[[int], None]]:
+    """Show how far something is, where errors go to a terminal and tqdm is installed."""
     try:
         from tqdm import tqdm
     except ImportError:
         yield lambda position: None
         return
-    size = path.stat().st_size or None
-    with tqdm(total=size, disable=silent or None, **options) as bar:
+    options |= {"leave": False, "delay": BAR_DELAY, "disable": silent or None}
+    with tqdm(total=total, **options) as bar:
 
         def show(position: int) -> None:
             bar.update(position - bar.n)
