@@ -229,6 +229,7 @@ def networks(make: Maker) -> Iterator[Job]:
         n_parameters = (WIDE + 1) * hidden + (hidden + 1) * K
         X, Y = make.normal(n, WIDE), np.eye(K, dtype=make.dtype)[make.rng.integers(0, K, n)]
         units, parameters = make.units(WIDE), make.normal(n_parameters) * make.dtype.type(0.01)
+        weights = np.broadcast_to(make.dtype.type(1), n)
         shape = f"{n:,} rows, 784-{hidden}-10"
         once = 2 * n * n_parameters
         backward = once + 2 * n * hidden * K
@@ -238,7 +239,7 @@ def networks(make: Maker) -> Iterator[Job]:
         )  # fmt: skip
         yield Job(
             "perceptron.loss_and_gradient", shape,
-            (X, Y, units, parameters, network, np.zeros(1), np.zeros(n_parameters)),
+            (X, Y, weights, units, parameters, network, np.zeros(1), np.zeros(n_parameters)),
             Work(once + backward, n * WIDE),
         )  # fmt: skip
         memory = kernels._new_memory(network, 200, 1, make.dtype)
@@ -248,14 +249,15 @@ def networks(make: Maker) -> Iterator[Job]:
         sgd = rates, parameters.copy(), make.empty(n_parameters), np.zeros(1), 0, 1, memory
         yield Job(
             "perceptron.sgd", f"{shape}, batches of 200",
-            (X, Y, units, order, batch, network, *sgd), Work(once + backward + steps, n * WIDE),
+            (X, Y, weights, units, order, batch, network, *sgd),
+            Work(once + backward + steps, n * WIDE),
         )  # fmt: skip
         rates = np.array([1e-6, 0.9, 0.999, 1e-8, 0.0])
         moments = make.empty(2, n_parameters)
         adam = rates, np.ones(2), parameters.copy(), moments, np.zeros(1), 0, 1, memory
         yield Job(
             "perceptron.adam", f"{shape}, batches of 200",
-            (X, Y, units, order, batch, network, *adam),
+            (X, Y, weights, units, order, batch, network, *adam),
             Work(once + backward + 2 * steps, n * WIDE),
         )  # fmt: skip
 

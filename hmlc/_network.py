@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hmlc import _passes, _validate
 from hmlc._backend import kernels
 from hmlc._optimize import Minimum, Objective
 from hmlc._progress import Report
+from hmlc._weights import total_weight
 from hmlc.features import column_moments
 
 Array = NDArray[Any]
@@ -112,20 +114,27 @@ def standard_units(X: Array, n_jobs: int | None) -> Vector:
 
 @dataclass(frozen=True)
 class Problem:
-    """What a network is fitted to: rows X of any dtype, and targets Y and units of one float type.
+    """What a network is fitted to: rows X of any dtype; targets Y, weights and units of one type.
 
-    The cost is J = (1/m) [sum of the m rows' losses + (l2/2) sum of squared weights].
+    The cost is J = (1/m) [sum of the rows' weighted losses + (l2/2) sum of squared parameters],
+    where m is the sum of the rows' weights.
     """
 
     network: Network
     X: Array
     Y: Array
+    weights: Array
     units: Array
     l2: float
     n_jobs: int | None
 
+    @cached_property
+    def total_weight(self) -> float:
+        """As many rows as all stand for."""
+        return total_weight(self.weights)
+
     def penalise(self, parameters: Vector, cost: Vector, gradient: Vector) -> None:
-        """Add (l2/2) sum of squared weights, and its gradient."""
+        """Add (l2/2) sum of squared parameters but the biases, and its gradient."""
         kernels().perceptron.penalty(parameters, self.network.codes, self.l2, cost, gradient)
 
 
@@ -143,7 +152,7 @@ class _Sums:
 
 def full_objective(problem: Problem) -> Objective:
     """Return the cost J and its gradient as a function of the parameters, in passes over X."""
-    network, Y, units = problem.network, problem.Y, problem.units
+    network, Y, weights, units = problem.network, problem.Y, problem.weights, problem.units
     loss_and_gradient = kernels().perceptron.loss_and_gradient
     n_lanes = -(-len(Y) // LANE_ROWS)
     partial_bytes = max(8 * network.n_parameters, _passes.PARTIALS_BYTES // n_lanes)
@@ -152,9 +161,9 @@ def full_objective(problem: Problem) -> Objective:
         parameters = theta.astype(Y.dtype)
 
         def kernel(rows: Array, first: int, last: int, sums: _Sums) -> None:
-            loss_and_gradient(
-                rows, Y[first:last], units, parameters, network.codes, sums.cost, sums.gradient
-            )
+            of_rows = rows, Y[first:last], weights[first:last]
+            of_all = units, parameters, network.codes
+            loss_and_gradient(*of_rows, *of_all, sums.cost, sums.gradient)
 
         sums = _passes.reduce_rows(
             problem.X,
@@ -167,13 +176,15 @@ def full_objective(problem: Problem) -> Objective:
             partial_bytes=partial_bytes,
         )
         problem.penalise(theta, sums.cost, sums.gradient)
-        return float(sums.cost[0]) / len(Y), sums.gradient / len(Y)
+        return float(sums.cost[0]) / problem.total_weight, sums.gradient / problem.total_weight
 
     return objective
 
 
-Step = Callable[[Array, Array, NDArray[np.intp], Vector], None]
-"""Takes the batches of some rows: step(X, Y, order, cost)."""
+Rows = tuple[Array, Array, Array]
+"""X, Y and weights."""
+Step = Callable[[Rows, NDArray[np.intp], Vector], None]
+"""Takes the batches of some rows: step(rows, order, cost)."""
 
 
 def sgd(
@@ -182,11 +193,11 @@ def sgd(
     """Return stochastic gradient descent with momentum, which changes `parameters`."""
     step, codes, units = kernels().perceptron.sgd, problem.network.codes, problem.units
     velocity = np.zeros_like(parameters)
-    rates = np.array([learning_rate, momentum, problem.l2 / len(problem.Y)])
+    rates = np.array([learning_rate, momentum, problem.l2 / problem.total_weight])
     team = _Team(problem, batch_size)
 
-    def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        team.run(step, X, Y, units, order, batch_size, codes, rates, parameters, velocity, cost)
+    def take(rows: Rows, order: NDArray[np.intp], cost: Vector) -> None:
+        team.run(step, *rows, units, order, batch_size, codes, rates, parameters, velocity, cost)
 
     return take
 
@@ -195,13 +206,12 @@ def adam(problem: Problem, parameters: Array, batch_size: int, learning_rate: fl
     """Return Adam with the constants of Kingma and Ba (2015), which changes `parameters`."""
     step, codes, units = kernels().perceptron.adam, problem.network.codes, problem.units
     moments, powers = np.zeros((2, len(parameters)), parameters.dtype), np.ones(2)
-    rates = np.array([learning_rate, 0.9, 0.999, 1e-8, problem.l2 / len(problem.Y)])
+    rates = np.array([learning_rate, 0.9, 0.999, 1e-8, problem.l2 / problem.total_weight])
     team = _Team(problem, batch_size)
 
-    def take(X: Array, Y: Array, order: NDArray[np.intp], cost: Vector) -> None:
-        team.run(
-            step, X, Y, units, order, batch_size, codes, rates, powers, parameters, moments, cost
-        )
+    def take(rows: Rows, order: NDArray[np.intp], cost: Vector) -> None:
+        batches = (*rows, units, order, batch_size, codes)
+        team.run(step, *batches, rates, powers, parameters, moments, cost)
 
     return take
 
@@ -254,7 +264,7 @@ class _Team:
 
 
 def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:
-    """Yield (X, Y, order) for whole batches at a time: views, or converted rows in their order."""
+    """Yield (rows, order) for whole batches at a time: views, or converted rows in their order."""
     X, dtype = problem.X, problem.Y.dtype
     is_direct = _passes.RowReader(X, dtype).is_direct
     rows = CALL_FLOPS / problem.network.flops_per_row
@@ -264,10 +274,11 @@ def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:
     for first in range(0, len(order), n_rows):
         chosen = order[first : first + n_rows]
         if is_direct:
-            yield X, problem.Y, chosen
+            yield (X, problem.Y, problem.weights), chosen
         else:
             converted = np.ascontiguousarray(X[chosen], dtype)
-            yield converted, problem.Y[chosen], np.arange(len(chosen), dtype=np.intp)
+            rows_in_order = converted, problem.Y[chosen], problem.weights[chosen]
+            yield rows_in_order, np.arange(len(chosen), dtype=np.intp)
 
 
 def minimise_in_batches(
@@ -298,11 +309,11 @@ def minimise_in_batches(
     while len(history) < max_iter and since < PATIENCE and not is_ended:
         total = np.zeros(1)
         order = rng.permutation(n_rows).astype(np.intp)
-        for X, Y, chosen in _pieces(problem, order, batch_size):
-            step(X, Y, chosen, total)
+        for rows, chosen in _pieces(problem, order, batch_size):
+            step(rows, chosen, total)
         if problem.l2 > 0:
             problem.penalise(parameters.astype(np.float64), total, ignored)
-        cost = float(total[0]) / n_rows
+        cost = float(total[0]) / problem.total_weight
         if not math.isfinite(cost):
             raise ValueError(
                 f"the fit diverged in epoch {len(history) + 1}: the cost is not finite. "

@@ -218,13 +218,13 @@ N_PARAMETERS = 65 * 32 + 33 * 10
 
 
 def _perceptron(rng: Generator) -> tuple[Any, ...]:
-    """Return rows, targets, units and parameters."""
-    Y = np.eye(10)[rng.integers(0, 10, 200)]
-    return rng.normal(size=(200, 64)), Y, _raw_units(64), rng.normal(0, 0.1, N_PARAMETERS)
+    """Return rows, targets, weights, units and parameters."""
+    X, Y = rng.normal(size=(200, 64)), np.eye(10)[rng.integers(0, 10, 200)]
+    return X, Y, rng.uniform(0, 2, 200), _raw_units(64), rng.normal(0, 0.1, N_PARAMETERS)
 
 
 def _forward(rng: Generator) -> tuple[Any, ...]:
-    X, _, units, parameters = _perceptron(rng)
+    X, _, _, units, parameters = _perceptron(rng)
     return X, units, parameters, NETWORK, np.empty((200, 10))
 
 
@@ -243,18 +243,18 @@ def _alone() -> tuple[Any, ...]:
 
 
 def _sgd(rng: Generator) -> tuple[Any, ...]:
-    X, Y, units, parameters = _perceptron(rng)
+    *rows, parameters = _perceptron(rng)
     order, rates = np.arange(200, dtype=np.intp), np.array([0.01, 0.9, 0.0])
     velocity, cost = np.zeros(N_PARAMETERS), np.zeros(1)
-    return X, Y, units, order, 50, NETWORK, rates, parameters, velocity, cost, *_alone()
+    return *rows, order, 50, NETWORK, rates, parameters, velocity, cost, *_alone()
 
 
 def _adam(rng: Generator) -> tuple[Any, ...]:
-    X, Y, units, parameters = _perceptron(rng)
+    *rows, parameters = _perceptron(rng)
     order, rates = np.arange(200, dtype=np.intp), np.array([1e-3, 0.9, 0.999, 1e-8, 0.0])
     moments = np.zeros((2, N_PARAMETERS))
     powers, cost = np.ones(2), np.zeros(1)
-    return X, Y, units, order, 50, NETWORK, rates, powers, parameters, moments, cost, *_alone()
+    return *rows, order, 50, NETWORK, rates, powers, parameters, moments, cost, *_alone()
 
 
 def _but_memory(array: Any) -> Any:

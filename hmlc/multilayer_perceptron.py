@@ -10,6 +10,7 @@ from hmlc import _network, _optimize, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 from hmlc._progress import Callback, Report, check_reporting, reporting
+from hmlc._weights import check_sample_weight
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -78,7 +79,10 @@ class _Perceptron(Estimator):
             units = _network.standard_units(X, n_jobs)
         else:
             _validate.check_finite(X, "X")
-        problem = _network.Problem(network, X, Y, units.astype(Y.dtype), float(self.l2), n_jobs)
+        weights = check_sample_weight(None, len(Y), Y.dtype)
+        problem = _network.Problem(
+            network, X, Y, weights, units.astype(Y.dtype), float(self.l2), n_jobs
+        )
         with reporting(self) as report:
             minimum = self._minimise(problem, network.initial_parameters(rng), rng, report)
         if not minimum.converged:

@@ -166,7 +166,8 @@ def test_one_thread_goes_on_alone_while_a_team_cannot_run(is_running, monkeypatc
     monkeypatch.setattr(_network, "LOOK_SECONDS", 0)
     network = _network.Network((100, 1000, 10), "relu", "softmax")
     X, Y, units = np.zeros((200, 100)), np.zeros((200, 10)), np.zeros((2, 100))
-    team = _network._Team(_network.Problem(network, X, Y, units, 0.0, 2), 200)
+    problem = _network.Problem(network, X, Y, np.ones(200), units, 0.0, 2)
+    team = _network._Team(problem, 200)
     teams = []
 
     def step(thread, threads, memory):

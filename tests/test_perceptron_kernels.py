@@ -26,7 +26,7 @@ def n_parameters(sizes):
 
 
 def case(sizes, activation, loss, dtype, seed=0, n=7):
-    """Return rows, targets, units, parameters and the network's codes."""
+    """Return rows, targets, weights, units, parameters and the network's codes."""
     rng = np.random.default_rng(seed)
     X = rng.normal(2, 3, (n, sizes[0])).astype(dtype)
     Y = rng.normal(size=(n, sizes[-1])).astype(dtype)
@@ -35,12 +35,13 @@ def case(sizes, activation, loss, dtype, seed=0, n=7):
     units = np.stack([rng.normal(2, 1, sizes[0]), rng.uniform(0.2, 0.5, sizes[0])]).astype(dtype)
     theta = rng.normal(0, 0.6, n_parameters(sizes)).astype(dtype)
     network = np.array([ACTIVATIONS[activation], LOSSES[loss], *sizes], np.intp)
-    return X, Y, units, theta, network
+    weights = np.r_[0, rng.uniform(0, 2, n - 1)].astype(dtype) if n > 1 else np.ones(1, dtype)
+    return X, Y, weights, units, theta, network
 
 
-def cost_and_gradient(X, Y, units, theta, network, l2=0.0):
+def cost_and_gradient(X, Y, weights, units, theta, network, l2=0.0):
     cost, gradient = np.zeros(1), np.zeros(len(theta))
-    kernels().perceptron.loss_and_gradient(X, Y, units, theta, network, cost, gradient)
+    kernels().perceptron.loss_and_gradient(X, Y, weights, units, theta, network, cost, gradient)
     kernels().perceptron.penalty(theta, network, l2, cost, gradient)
     return float(cost[0]), gradient
 
@@ -49,9 +50,9 @@ def cost_and_gradient(X, Y, units, theta, network, l2=0.0):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_gradient_matches_finite_differences(sizes, activation, loss, backend):
-    X, Y, units, theta, network = case(sizes, activation, loss, np.float64)
+    X, Y, weights, units, theta, network = case(sizes, activation, loss, np.float64)
     l2 = 0.7
-    _, gradient = cost_and_gradient(X, Y, units, theta, network, l2)
+    _, gradient = cost_and_gradient(X, Y, weights, units, theta, network, l2)
     # Central differences: truncation h^2 |f'''| / 6 with f''' of order 1e2 here, and rounding
     # 1e-16 cost / h, of which h = 1e-5 keeps both near 1e-9.
     h = 1e-5
@@ -62,7 +63,7 @@ def test_gradient_matches_finite_differences(sizes, activation, loss, backend):
         for sign in (1, -1):
             moved = theta.copy()
             moved[i] += sign * h
-            sides.append(cost_and_gradient(X, Y, units, moved, network, l2)[0])
+            sides.append(cost_and_gradient(X, Y, weights, units, moved, network, l2)[0])
         assert gradient[i] == pytest.approx((sides[0] - sides[1]) / (2 * h), rel=1e-6, abs=1e-6)
 
 
@@ -78,7 +79,7 @@ def plain_probabilities(z, loss):
 @pytest.mark.parametrize("n", [1, 7, 256, 300])
 def test_forward_by_hand(n, loss, dtype, backend):
     """Two layers written out, with a tanh between."""
-    X, _, units, theta, network = case((6, 5, 3), "tanh", loss, dtype, n=n)
+    X, _, _, units, theta, network = case((6, 5, 3), "tanh", loss, dtype, n=n)
     first, last = theta[:35].reshape(7, 5), theta[35:].reshape(6, 3)
     a = np.tanh((X.astype(float) - units[0]) * units[1] @ first[:-1] + first[-1])
     z = a @ last[:-1] + last[-1]
@@ -103,13 +104,13 @@ def test_forward_by_hand(n, loss, dtype, backend):
     st.integers(0, 2**32 - 1),
 )
 def test_twins_agree(sizes, activation, loss, dtype, n, seed):
-    X, Y, units, theta, network = case(sizes, activation, loss, dtype, seed, n)
+    X, Y, weights, units, theta, network = case(sizes, activation, loss, dtype, seed, n)
     results = []
     for name in ("c", "numpy", "python"):
         with hmlc.use_backend(name):
             out = np.empty_like(Y)
             kernels().perceptron.forward(X, units, theta, network, out)
-            cost, gradient = cost_and_gradient(X, Y, units, theta, network, 0.3)
+            cost, gradient = cost_and_gradient(X, Y, weights, units, theta, network, 0.3)
             results.append((out, cost, gradient))
     eps = np.finfo(dtype).eps
     for other in results[1:]:
@@ -122,9 +123,11 @@ def test_twins_agree(sizes, activation, loss, dtype, n, seed):
 @pytest.mark.parametrize("method", ["sgd", "adam"])
 @pytest.mark.parametrize("sizes", [(4, 3), (9, 20, 3)])
 def test_methods_twins_agree(method, sizes, dtype):
-    X, Y, units, theta, network = case(sizes, "tanh", "softmax", dtype, n=23)
+    X, Y, weights, units, theta, network = case(sizes, "tanh", "softmax", dtype, n=23)
     order = np.random.default_rng(3).permutation(23).astype(np.intp)[:21]
-    results = [run(method, X, Y, units, theta, network, order, 5, name) for name in BACKENDS]
+    results = [
+        run(method, X, Y, weights, units, theta, network, order, 5, name) for name in BACKENDS
+    ]
     tolerance = 1e-4 if dtype == np.float32 else 1e-12
     for other in results[1:]:
         for left, right in zip(results[0], other, strict=True):
@@ -134,7 +137,9 @@ def test_methods_twins_agree(method, sizes, dtype):
 BACKENDS = ("c", "numpy", "python")
 
 
-def run(method, X, Y, units, theta, network, order, batch_size, backend="c", calls=1, threads=1):
+def run(
+    method, X, Y, weights, units, theta, network, order, batch_size, backend="c", calls=1, threads=1
+):
     """Return parameters, state and cost after the batches of `order`, in one call or several."""
     parameters, cost = theta.copy(), np.zeros(1)
     state = np.zeros((2, len(theta)), theta.dtype)
@@ -143,7 +148,7 @@ def run(method, X, Y, units, theta, network, order, batch_size, backend="c", cal
         perceptron = kernels().perceptron
         memory = perceptron._new_memory(network, batch_size, threads, theta.dtype)
         for first in range(0, len(order), per_call):
-            batches = (X, Y, units, order[first : first + per_call], batch_size, network)
+            batches = (X, Y, weights, units, order[first : first + per_call], batch_size, network)
             if method == "adam":
                 rates = np.array([0.01, 0.9, 0.999, 1e-8, 0.02])
                 arguments = (*batches, rates, powers, parameters, state, cost)
@@ -156,44 +161,88 @@ def run(method, X, Y, units, theta, network, order, batch_size, backend="c", cal
 
 
 def test_sgd_by_its_definition(backend):
-    X, Y, units, theta, network = case((4, 6, 3), "sigmoid", "softmax", np.float64, n=10)
+    X, Y, weights, units, theta, network = case((4, 6, 3), "sigmoid", "softmax", np.float64, n=10)
     order = np.arange(10, dtype=np.intp)[::-1].copy()
     parameters, velocity = theta.copy(), np.zeros_like(theta)
     for batch in (order[:4], order[4:8], order[8:]):
+        rows = weights[batch].sum()
         _, gradient = cost_and_gradient(
-            X[batch], Y[batch], units, parameters, network, l2=0.02 * len(batch)
+            X[batch], Y[batch], weights[batch], units, parameters, network, l2=0.02 * rows
         )
-        velocity = 0.9 * velocity - 0.05 * gradient / len(batch)
+        velocity = 0.9 * velocity - 0.05 * gradient / rows
         parameters = parameters + velocity
-    got, state, _ = run("sgd", X, Y, units, theta, network, order, 4, backend)
+    got, state, _ = run("sgd", X, Y, weights, units, theta, network, order, 4, backend)
     np.testing.assert_allclose(got, parameters, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(state[0], velocity, rtol=1e-11, atol=1e-13)
 
 
 def test_adam_by_its_definition(backend):
     """Algorithm 1 of Kingma and Ba as printed; its epsilon is 1e-8 sqrt(1 - beta2^t) here."""
-    X, Y, units, theta, network = case((4, 6, 3), "sigmoid", "softmax", np.float64, n=10)
+    X, Y, weights, units, theta, network = case((4, 6, 3), "sigmoid", "softmax", np.float64, n=10)
     order = np.arange(10, dtype=np.intp)
     parameters, m, v = theta.copy(), np.zeros_like(theta), np.zeros_like(theta)
     for t, batch in enumerate((order[:4], order[4:8], order[8:]), start=1):
+        rows = weights[batch].sum()
         _, gradient = cost_and_gradient(
-            X[batch], Y[batch], units, parameters, network, l2=0.02 * len(batch)
+            X[batch], Y[batch], weights[batch], units, parameters, network, l2=0.02 * rows
         )
-        g = gradient / len(batch)
+        g = gradient / rows
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         root = np.sqrt(v / (1 - 0.999**t)) + 1e-8 / np.sqrt(1 - 0.999**t)
         parameters = parameters - 0.01 * m / (1 - 0.9**t) / root
-    got, _, _ = run("adam", X, Y, units, theta, network, order, 4, backend)
+    got, _, _ = run("adam", X, Y, weights, units, theta, network, order, 4, backend)
     np.testing.assert_allclose(got, parameters, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_are_repetition(loss, dtype, backend):
+    """The weighted rows' losses and gradients are those of rows repeated, some of them never."""
+    X, Y, _, units, theta, network = case((4, 6, 3), "tanh", loss, dtype, n=40)
+    times = np.random.default_rng(1).integers(0, 4, 40)
+    repeated = (np.repeat(X, times, axis=0), np.repeat(Y, times, axis=0))
+    once = np.broadcast_to(dtype(1), times.sum())
+    cost, gradient = cost_and_gradient(X, Y, times.astype(dtype), units, theta, network)
+    expected = cost_and_gradient(*repeated, once, units, theta, network)
+    tolerance = 1e-5 if dtype == np.float32 else 1e-13
+    assert cost == pytest.approx(expected[0], rel=tolerance)
+    np.testing.assert_allclose(gradient, expected[1], rtol=tolerance, atol=40 * tolerance)
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+def test_one_weight_for_all_rows_is_that_of_each(method, dtype, backend):
+    X, Y, _, units, theta, network = case((4, 6, 3), "tanh", "softmax", dtype, n=40)
+    order = np.arange(40, dtype=np.intp)
+    one, each = np.broadcast_to(dtype(0.7), 40), np.full(40, dtype(0.7))
+    assert (one.strides, each.strides) == ((0,), (each.itemsize,))
+    results = [run(method, X, Y, w, units, theta, network, order, 15, backend) for w in (one, each)]
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(*results, strict=True))
+    first, second = (cost_and_gradient(X, Y, w, units, theta, network) for w in (one, each))
+    assert first[0] == second[0]
+    assert first[1].tobytes() == second[1].tobytes()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+def test_a_batch_without_weight_is_no_step(method, threads, dtype, backend):
+    X, Y, weights, units, theta, network = case((20, 18, 3), "tanh", "softmax", dtype, n=60)
+    order = np.random.default_rng(3).permutation(60).astype(np.intp)
+    weights[order[20:40]] = 0
+    with_it = run(method, X, Y, weights, units, theta, network, order, 20, backend, 1, threads)
+    without = run(
+        method, X, Y, weights, units, theta, network, np.delete(order, np.s_[20:40]), 20, backend
+    )
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(with_it, without, strict=True))
 
 
 @pytest.mark.parametrize("method", ["sgd", "adam"])
 def test_calls_leave_no_trace(method, dtype):
-    X, Y, units, theta, network = case((20, 18, 3), "relu", "softmax", dtype, n=90)
+    X, Y, weights, units, theta, network = case((20, 18, 3), "relu", "softmax", dtype, n=90)
     order = np.random.default_rng(3).permutation(90).astype(np.intp)
-    whole = run(method, X, Y, units, theta, network, order, 10)
-    cut = run(method, X, Y, units, theta, network, order, 10, calls=3)
-    copied = run(method, X[order], Y[order], units, theta, network, np.arange(90), 10)
+    whole = run(method, X, Y, weights, units, theta, network, order, 10)
+    cut = run(method, X, Y, weights, units, theta, network, order, 10, calls=3)
+    copied = run(
+        method, X[order], Y[order], weights[order], units, theta, network, np.arange(90), 10
+    )
     for other in (cut, copied):
         assert all(a.tobytes() == b.tobytes() for a, b in zip(whole, other, strict=True))
 
@@ -221,12 +270,12 @@ def test_threads_of_any_backend_agree(backend):
 
 
 def test_blocks_leave_no_trace(dtype):
-    X, Y, units, theta, network = case((20, 18, 3), "tanh", "logistic", dtype, n=700)
-    whole = cost_and_gradient(X, Y, units, theta, network)
+    X, Y, weights, units, theta, network = case((20, 18, 3), "tanh", "logistic", dtype, n=700)
+    whole = cost_and_gradient(X, Y, weights, units, theta, network)
     cost, gradient = np.zeros(1), np.zeros(len(theta))
     for rows in (slice(0, 512), slice(512, 700)):
         kernels().perceptron.loss_and_gradient(
-            X[rows], Y[rows], units, theta, network, cost, gradient
+            X[rows], Y[rows], weights[rows], units, theta, network, cost, gradient
         )
     assert whole[0] == cost[0]
     assert whole[1].tobytes() == gradient.tobytes()
@@ -244,7 +293,8 @@ def test_far_out_outputs_stay_finite(loss, dtype, backend):
     kernels().perceptron.forward(X, units, theta, network, out)
     expected = [[1, 0], [0, 1], [0.5, 0.5]]
     np.testing.assert_allclose(out, expected, atol=1e-30)
-    cost, gradient = cost_and_gradient(X, Y, units, theta, network)
+    weights = np.broadcast_to(dtype(1), 3)
+    cost, gradient = cost_and_gradient(X, Y, weights, units, theta, network)
     assert np.isfinite(gradient).all()
     # By hand: row losses 0, 2e4, log 2; or 0, 1e4 + 1e4, 1e4.
     by_hand = 2e4 + np.log(2) if loss == "softmax" else 3e4
@@ -290,7 +340,7 @@ def test_vector_width_leaves_no_trace():
 
 
 def test_lengths_are_checked():
-    X, Y, units, theta, network = case((4, 6, 3), "relu", "softmax", np.float64, n=5)
+    X, Y, weights, units, theta, network = case((4, 6, 3), "relu", "softmax", np.float64, n=5)
     forward = kernels().perceptron.forward
     with pytest.raises(ValueError, match="number of parameters"):
         forward(X, units, theta[:-1].copy(), network, np.empty_like(Y))
@@ -299,10 +349,15 @@ def test_lengths_are_checked():
     with pytest.raises(ValueError, match="without columns"):
         forward(X, units, theta, np.array([0, 1, 4, 0, 3], np.intp), np.empty_like(Y))
     with pytest.raises(ValueError, match="a row that X has not"):
-        run("sgd", X, Y, units, theta, network, np.array([0, 5], np.intp), 2)
+        run("sgd", X, Y, weights, units, theta, network, np.array([0, 5], np.intp), 2)
+    for few in (weights[:4].copy(), np.ones(10)[::2]):
+        with pytest.raises(ValueError, match="weights"):
+            cost_and_gradient(X, Y, few, units, theta, network)
+    with pytest.raises(ValueError, match="a row that X has not"):
+        run("adam", X, Y, weights[:4].copy(), units, theta, network, np.array([4], np.intp), 2)
     memory = kernels().perceptron._new_memory(network, 2, 1, np.float64)
     order, rates = np.arange(4, dtype=np.intp), np.zeros(3)
-    batches = (X, Y, units, order, 2, network, rates, theta, theta.copy(), np.zeros(1))
+    batches = (X, Y, weights, units, order, 2, network, rates, theta, theta.copy(), np.zeros(1))
     with pytest.raises(ValueError, match=r"one of 0 \.\.\. threads - 1"):
         kernels().perceptron.sgd(*batches, 1, 1, memory)
     with pytest.raises(ValueError, match="memory is too small"):

@@ -13,6 +13,7 @@ def forward(
 def loss_and_gradient(
     X: Matrix[Real],
     Y: Matrix[Real],
+    weights: Vector[Real],
     units: Matrix[Real],
     parameters: Vector[Real],
     network: Vector[np.intp],
@@ -32,6 +33,7 @@ def _new_memory(
 def sgd(
     X: Matrix[Real],
     Y: Matrix[Real],
+    weights: Vector[Real],
     units: Matrix[Real],
     order: Vector[np.intp],
     batch_size: int,
@@ -47,6 +49,7 @@ def sgd(
 def adam(
     X: Matrix[Real],
     Y: Matrix[Real],
+    weights: Vector[Real],
     units: Matrix[Real],
     order: Vector[np.intp],
     batch_size: int,

@@ -26,20 +26,22 @@ cdef extern from "perceptron.h" nogil:
                             const Py_ssize_t *network, Py_ssize_t layers, void *out,
                             void *scratch) noexcept
     void perceptron_loss_and_gradient(const void *X, Py_ssize_t n, const void *Y,
+                                      const void *weights, Py_ssize_t weight_step,
                                       const void *units, const void *parameters,
                                       const Py_ssize_t *network, Py_ssize_t layers, double *cost,
                                       double *gradient, void *scratch) noexcept
     void perceptron_penalty(const void *parameters, const Py_ssize_t *network, Py_ssize_t layers,
                             double l2, double *cost, double *gradient) noexcept
-    void perceptron_sgd(const void *X, const void *Y, const void *units, const Py_ssize_t *order,
-                        Py_ssize_t n, Py_ssize_t batch_size, const Py_ssize_t *network,
-                        Py_ssize_t layers, const double *rates, void *parameters, void *velocity,
-                        double *cost, Py_ssize_t thread, Py_ssize_t threads,
-                        void *memory) noexcept
-    void perceptron_adam(const void *X, const void *Y, const void *units, const Py_ssize_t *order,
-                         Py_ssize_t n, Py_ssize_t batch_size, const Py_ssize_t *network,
-                         Py_ssize_t layers, const double *rates, double *powers, void *parameters,
-                         void *moments, double *cost, Py_ssize_t thread, Py_ssize_t threads,
+    void perceptron_sgd(const void *X, const void *Y, const void *weights, Py_ssize_t weight_step,
+                        const void *units, const Py_ssize_t *order, Py_ssize_t n,
+                        Py_ssize_t batch_size, const Py_ssize_t *network, Py_ssize_t layers,
+                        const double *rates, void *parameters, void *velocity, double *cost,
+                        Py_ssize_t thread, Py_ssize_t threads, void *memory) noexcept
+    void perceptron_adam(const void *X, const void *Y, const void *weights, Py_ssize_t weight_step,
+                         const void *units, const Py_ssize_t *order, Py_ssize_t n,
+                         Py_ssize_t batch_size, const Py_ssize_t *network, Py_ssize_t layers,
+                         const double *rates, double *powers, void *parameters, void *moments,
+                         double *cost, Py_ssize_t thread, Py_ssize_t threads,
                          void *memory) noexcept
 
 cdef extern from "barrier.h" nogil:
@@ -82,6 +84,14 @@ cdef int _check_order(str kernel, const Py_ssize_t[::1] order, Py_ssize_t n_rows
     if batch_size < 1:
         raise ValueError(f"{kernel}: batch_size must be at least 1")
     return 0
+
+
+cdef Py_ssize_t _weight_step(str kernel, const real[:] weights) except -1:
+    """Return how far a row's weight is from the next row's."""
+    cdef Py_ssize_t stride = weights.strides[0], itemsize = sizeof(real)
+    if stride != 0 and stride != itemsize:
+        raise ValueError(f"{kernel}: weights must be contiguous, or one for all rows")
+    return stride // itemsize
 
 
 def forward(const real[:, ::1] X, const real[:, ::1] units, const real[::1] parameters,
@@ -139,23 +149,27 @@ cdef bint _answers(plain x, const void *units, const void *parameters, const Py_
     return True
 
 
-def loss_and_gradient(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,
-                      const real[::1] parameters, const Py_ssize_t[::1] network,
-                      double[::1] cost, double[::1] gradient):
+def loss_and_gradient(const real[:, ::1] X, const real[:, ::1] Y, const real[:] weights,
+                      const real[:, ::1] units, const real[::1] parameters,
+                      const Py_ssize_t[::1] network, double[::1] cost, double[::1] gradient):
     cdef Py_ssize_t n = X.shape[0]
     cdef Py_ssize_t layers = _layers("loss_and_gradient", network, parameters.shape[0])
     _check_columns("loss_and_gradient", network, X.shape[1], units.shape[0], units.shape[1],
                    Y.shape[1])
-    if Y.shape[0] != n or cost.shape[0] != 1 or gradient.shape[0] != parameters.shape[0]:
-        raise ValueError("loss_and_gradient: lengths of Y, cost and gradient do not fit")
+    if Y.shape[0] != n or weights.shape[0] != n:
+        raise ValueError("loss_and_gradient: lengths of X, Y and weights do not fit")
+    if cost.shape[0] != 1 or gradient.shape[0] != parameters.shape[0]:
+        raise ValueError("loss_and_gradient: lengths of cost and gradient do not fit")
+    cdef Py_ssize_t weight_step = _weight_step("loss_and_gradient", weights)
     if n == 0:
         return
     cdef real[::1] scratch = np.empty(
         perceptron_scratch(&network[0], layers, min(n, HMLC_BLOCK_ROWS), 1, 1, 64 // sizeof(real)),
         dtype=np.float32 if real is float else np.float64)
     with nogil:
-        perceptron_loss_and_gradient(&X[0, 0], n, &Y[0, 0], &units[0, 0], &parameters[0],
-                                     &network[0], layers, &cost[0], &gradient[0], &scratch[0])
+        perceptron_loss_and_gradient(&X[0, 0], n, &Y[0, 0], &weights[0], weight_step,
+                                     &units[0, 0], &parameters[0], &network[0], layers, &cost[0],
+                                     &gradient[0], &scratch[0])
 
 
 def penalty(const real[::1] parameters, const Py_ssize_t[::1] network, double l2,
@@ -189,34 +203,37 @@ cdef int _check_team(str kernel, const Py_ssize_t[::1] network, Py_ssize_t batch
     return 0
 
 
-def sgd(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,
-        const Py_ssize_t[::1] order, Py_ssize_t batch_size, const Py_ssize_t[::1] network,
-        const double[::1] rates, real[::1] parameters, real[::1] velocity, double[::1] cost,
-        Py_ssize_t thread, Py_ssize_t threads, unsigned char[::1] memory):
+def sgd(const real[:, ::1] X, const real[:, ::1] Y, const real[:] weights,
+        const real[:, ::1] units, const Py_ssize_t[::1] order, Py_ssize_t batch_size,
+        const Py_ssize_t[::1] network, const double[::1] rates, real[::1] parameters,
+        real[::1] velocity, double[::1] cost, Py_ssize_t thread, Py_ssize_t threads,
+        unsigned char[::1] memory):
     cdef Py_ssize_t n = order.shape[0]
     cdef Py_ssize_t layers = _layers("sgd", network, parameters.shape[0])
     _check_columns("sgd", network, X.shape[1], units.shape[0], units.shape[1], Y.shape[1])
-    _check_order("sgd", order, min(X.shape[0], Y.shape[0]), batch_size)
+    _check_order("sgd", order, min(X.shape[0], Y.shape[0], weights.shape[0]), batch_size)
+    cdef Py_ssize_t weight_step = _weight_step("sgd", weights)
     if velocity.shape[0] != parameters.shape[0] or rates.shape[0] != 3 or cost.shape[0] != 1:
         raise ValueError("sgd: lengths of velocity, rates and cost do not fit")
     _check_team("sgd", network, batch_size, thread, threads, sizeof(real), memory.shape[0])
     if n == 0:
         return
     with nogil:
-        perceptron_sgd(&X[0, 0], &Y[0, 0], &units[0, 0], &order[0], n, batch_size, &network[0],
-                       layers, &rates[0], &parameters[0], &velocity[0], &cost[0], thread, threads,
-                       &memory[0])
+        perceptron_sgd(&X[0, 0], &Y[0, 0], &weights[0], weight_step, &units[0, 0], &order[0], n,
+                       batch_size, &network[0], layers, &rates[0], &parameters[0], &velocity[0],
+                       &cost[0], thread, threads, &memory[0])
 
 
-def adam(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,
-         const Py_ssize_t[::1] order, Py_ssize_t batch_size, const Py_ssize_t[::1] network,
-         const double[::1] rates, double[::1] powers, real[::1] parameters,
-         real[:, ::1] moments, double[::1] cost, Py_ssize_t thread, Py_ssize_t threads,
-         unsigned char[::1] memory):
+def adam(const real[:, ::1] X, const real[:, ::1] Y, const real[:] weights,
+         const real[:, ::1] units, const Py_ssize_t[::1] order, Py_ssize_t batch_size,
+         const Py_ssize_t[::1] network, const double[::1] rates, double[::1] powers,
+         real[::1] parameters, real[:, ::1] moments, double[::1] cost, Py_ssize_t thread,
+         Py_ssize_t threads, unsigned char[::1] memory):
     cdef Py_ssize_t n = order.shape[0]
     cdef Py_ssize_t layers = _layers("adam", network, parameters.shape[0])
     _check_columns("adam", network, X.shape[1], units.shape[0], units.shape[1], Y.shape[1])
-    _check_order("adam", order, min(X.shape[0], Y.shape[0]), batch_size)
+    _check_order("adam", order, min(X.shape[0], Y.shape[0], weights.shape[0]), batch_size)
+    cdef Py_ssize_t weight_step = _weight_step("adam", weights)
     if moments.shape[0] != 2 or moments.shape[1] != parameters.shape[0]:
         raise ValueError("adam: moments do not fit the parameters")
     if rates.shape[0] != 5 or powers.shape[0] != 2 or cost.shape[0] != 1:
@@ -225,6 +242,6 @@ def adam(const real[:, ::1] X, const real[:, ::1] Y, const real[:, ::1] units,
     if n == 0:
         return
     with nogil:
-        perceptron_adam(&X[0, 0], &Y[0, 0], &units[0, 0], &order[0], n, batch_size, &network[0],
-                        layers, &rates[0], &powers[0], &parameters[0], &moments[0, 0], &cost[0],
-                        thread, threads, &memory[0])
+        perceptron_adam(&X[0, 0], &Y[0, 0], &weights[0], weight_step, &units[0, 0], &order[0], n,
+                        batch_size, &network[0], layers, &rates[0], &powers[0], &parameters[0],
+                        &moments[0, 0], &cost[0], thread, threads, &memory[0])

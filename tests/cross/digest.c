@@ -221,11 +221,13 @@ static void networks(ptrdiff_t n, ptrdiff_t activation, ptrdiff_t loss) {
     real *scratch = zeros(perceptron_scratch(network, layers, n, 2, 1, LANES) + 4096);
     for (ptrdiff_t i = 0; i < n; i++)
         Y[i * 5 + i % 5] = 1;
+    real *weights = numbers(n, 0.5, 1);
     double *cost = sums(1), *gradient = sums(count);
     KERNELS(perceptron).forward(X, n, units, parameters, network, layers, out, scratch);
     SHOW("perceptron.forward", out, n * 5);
     KERNELS(perceptron)
-        .loss_and_gradient(X, n, Y, units, parameters, network, layers, cost, gradient, scratch);
+        .loss_and_gradient(X, n, Y, weights, 1, units, parameters, network, layers, cost, gradient,
+                           scratch);
     SHOW("perceptron.loss_and_gradient", gradient, count);
     KERNELS(perceptron).penalty(parameters, network, layers, 0.1, cost, gradient);
     SHOW("perceptron.penalty", cost, 1), SHOW("perceptron.penalty", gradient, count);
@@ -239,12 +241,12 @@ static void networks(ptrdiff_t n, ptrdiff_t activation, ptrdiff_t loss) {
     for (ptrdiff_t i = 0; i < n; i++)
         order[i] = (i * 37 + 11) % n;
     KERNELS(perceptron)
-        .adam(X, Y, units, order, n, 50, network, layers, rates, powers, parameters, moments, cost,
-              0, 1, memory);
+        .adam(X, Y, weights, 1, units, order, n, 50, network, layers, rates, powers, parameters,
+              moments, cost, 0, 1, memory);
     SHOW("perceptron.adam", parameters, count), SHOW("perceptron.adam", moments, 2 * count);
     KERNELS(perceptron)
-        .sgd(X, Y, units, order, n, 50, network, layers, rates, parameters, moments, cost, 0, 1,
-             memory);
+        .sgd(X, Y, weights, 0, units, order, n, 50, network, layers, rates, parameters, moments,
+             cost, 0, 1, memory);
     SHOW("perceptron.sgd", parameters, count), SHOW("perceptron.sgd", cost, 1);
 }
 

@@ -6,7 +6,9 @@
  *                row is the bias
  *   units        2 x d: mean and inverse scale; the network sees (x - mean) * inverse
  *   loss         of a row with outputs z and targets y: squared, sum (z - y)^2 / 2; softmax,
- *                -sum y log softmax(z); logistic, -sum y log g(z) + (1 - y) log(1 - g(z))
+ *                -sum y log softmax(z); logistic, -sum y log g(z) + (1 - y) log(1 - g(z)); times
+ *                the row's weight
+ *   weights      one a row, weight_step (0 or 1) apart: a row of weight w is as w rows
  */
 #include "barrier.h"
 #include "perceptron_few.h"
@@ -55,7 +57,7 @@ static void forward(const real *X, ptrdiff_t n, const real *units, const real *p
     to_panels(&v, parameters, v.weights, 0, 1);
     for (ptrdiff_t first = 0; first < n; first += FORWARD_ROWS) {
         const ptrdiff_t rows = least(FORWARD_ROWS, n - first);
-        const batch b = {X + first * v.size[0], X, units, NULL, rows, rows};
+        const batch b = {X + first * v.size[0], X, units, NULL, rows, rows, NULL, 0};
         forward_rows(&v, &b, 0, rows, 0);
         answer(&v, rows, out + first * v.size[layers]);
     }
@@ -80,13 +82,14 @@ INLINE void add_gradient(const void *to, ptrdiff_t i, ptrdiff_t c, vec gradient)
             out[t] += (double)lanes[t];
 }
 
-/* Adds the losses of n rows to cost, and their gradients by the parameters to gradient.
- *   X n x d; Y n x k; units 2 x d; cost 1; gradient as parameters;
+/* Adds the weighted losses of n rows to cost, and their gradients by the parameters to gradient.
+ *   X n x d; Y n x k; weights n; units 2 x d; cost 1; gradient as parameters;
  *   scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy, 1 thread).
  * Sums: of HMLC_BLOCK_ROWS rows in order, those in order in float64. */
-static void loss_and_gradient(const real *X, ptrdiff_t n, const real *Y, const real *units,
-                              const real *parameters, const ptrdiff_t *network, ptrdiff_t layers,
-                              double *cost, double *gradient, real *scratch) {
+static void loss_and_gradient(const real *X, ptrdiff_t n, const real *Y, const real *weights,
+                              ptrdiff_t weight_step, const real *units, const real *parameters,
+                              const ptrdiff_t *network, ptrdiff_t layers, double *cost,
+                              double *gradient, real *scratch) {
     const net v = lay_out(network, layers, least(n, HMLC_BLOCK_ROWS), 0, 1, scratch);
     const ptrdiff_t blocks = count_blocks(&v);
     to_panels(&v, parameters, v.weights, 0, 1);
@@ -94,8 +97,14 @@ static void loss_and_gradient(const real *X, ptrdiff_t n, const real *Y, const r
         transpose_block(&v, nth_block(&v, i));
     for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
         const ptrdiff_t rows = least(HMLC_BLOCK_ROWS, n - first);
-        const batch some = {
-            X + first * v.size[0], Y + first * v.size[layers], units, NULL, rows, rows};
+        const batch some = {X + first * v.size[0],
+                            Y + first * v.size[layers],
+                            units,
+                            NULL,
+                            rows,
+                            rows,
+                            weights + first * weight_step,
+                            weight_step};
         pass_rows(&v, &some, 0, rows);
         *cost += sum_of_losses(&v, rows);
         for (ptrdiff_t i = 0; i < blocks; i++) {
@@ -171,10 +180,10 @@ INLINE void prefetch_step(const step *s, block b) {
         }
 }
 
-/* Steps along the mean gradient of a batch of `rows` rows plus decay * weights, on one block. */
+/* Steps along the weighted mean gradient of a batch of `rows` rows plus decay * weights, on one
+ * block. */
 INLINE void step_on_block(const net *v, ptrdiff_t rows, block b, double decay, step s, taker take) {
     const ptrdiff_t start = perceptron_weights(v->size, b.l, LANES);
-    s.per_row = v_set(1 / (real)rows);
     s.weights = v->weights + start;
     s.first = v->state + start;
     s.second = s.first + perceptron_weights(v->size, v->layers, LANES);
@@ -255,22 +264,28 @@ static void end(const net *v, real *parameters, real *state, int states, team t)
 }
 
 /* Stochastic gradient descent with momentum over the rows order[0 .. n - 1], a batch at a time.
- *   X rows x d; Y rows x k; units 2 x d; rates {rate, momentum, decay}; parameters, velocity
- *   in and out; cost 1: adds the rows' losses, each before its batch's step.
+ *   X rows x d; Y rows x k; weights rows; units 2 x d; rates {rate, momentum, decay}; parameters,
+ *   velocity in and out; cost 1: adds the rows' losses, each before its batch's step. A batch whose
+ *   rows weigh nothing is no step.
  * To be called by `threads` threads at once, thread = 0 ... threads - 1, all else alike; they share
  * `memory`, a barrier and after it perceptron_scratch(min(n, batch_size), 2 copies, threads).
  * Sums: a batch's in order of rows, whatever the threads. */
-static void sgd(const real *X, const real *Y, const real *units, const ptrdiff_t *order,
-                ptrdiff_t n, ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers,
-                const double *rates, real *parameters, real *velocity, double *cost,
-                ptrdiff_t thread, ptrdiff_t threads, void *memory) {
+static void sgd(const real *X, const real *Y, const real *weights, ptrdiff_t weight_step,
+                const real *units, const ptrdiff_t *order, ptrdiff_t n, ptrdiff_t batch_size,
+                const ptrdiff_t *network, ptrdiff_t layers, const double *rates, real *parameters,
+                real *velocity, double *cost, ptrdiff_t thread, ptrdiff_t threads, void *memory) {
     team t = {thread, threads, memory};
     const net v = lay_out(network, layers, batch_size, thread, threads, t.meeting + 1);
-    const step s = {.rate = v_set((real)rates[0]), .keep_first = v_set((real)rates[1])};
+    step s = {.rate = v_set((real)rates[0]), .keep_first = v_set((real)rates[1])};
     begin(&v, parameters, velocity, 1, t);
     for (ptrdiff_t first = 0; first < n; first += batch_size) {
-        const batch b = {X, Y, units, order + first, n - first, batch_size};
-        take_batch(&v, &b, least(batch_size, n - first), rates[2], s, sgd_step, cost, t);
+        const batch b = {X, Y, units, order + first, n - first, batch_size, weights, weight_step};
+        const ptrdiff_t rows = least(batch_size, n - first);
+        const double weight = sum_of_weights(&b, rows);
+        if (weight <= 0)
+            continue;
+        s.per_row = v_set(1 / (real)weight);
+        take_batch(&v, &b, rows, rates[2], s, sgd_step, cost, t);
         if (has_left(&t))
             return;
     }
@@ -279,14 +294,16 @@ static void sgd(const real *X, const real *Y, const real *units, const ptrdiff_t
 
 /* Adam (Kingma and Ba 2015, algorithm 1 in the form that ends section 2) over the rows
  * order[0 .. n - 1], a batch at a time.
- *   X rows x d; Y rows x k; units 2 x d; rates {rate, beta1, beta2, epsilon, decay}; powers
- *   {beta1^t, beta2^t} after t steps, in and out; parameters and moments (2 x parameters) in and
- *   out; cost 1: adds the rows' losses, each before its batch's step.
+ *   X rows x d; Y rows x k; weights rows; units 2 x d; rates {rate, beta1, beta2, epsilon, decay};
+ *   powers {beta1^t, beta2^t} after t steps, in and out; parameters and moments (2 x parameters) in
+ *   and out; cost 1: adds the rows' losses, each before its batch's step. A batch whose rows weigh
+ *   nothing is no step.
  * Threads, memory (with 3 copies) and sums as for sgd. */
-static void adam(const real *X, const real *Y, const real *units, const ptrdiff_t *order,
-                 ptrdiff_t n, ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers,
-                 const double *rates, double *powers, real *parameters, real *moments, double *cost,
-                 ptrdiff_t thread, ptrdiff_t threads, void *memory) {
+static void adam(const real *X, const real *Y, const real *weights, ptrdiff_t weight_step,
+                 const real *units, const ptrdiff_t *order, ptrdiff_t n, ptrdiff_t batch_size,
+                 const ptrdiff_t *network, ptrdiff_t layers, const double *rates, double *powers,
+                 real *parameters, real *moments, double *cost, ptrdiff_t thread, ptrdiff_t threads,
+                 void *memory) {
     team t = {thread, threads, memory};
     const net v = lay_out(network, layers, batch_size, thread, threads, t.meeting + 1);
     step s = {.keep_first = v_set((real)rates[1]),
@@ -295,11 +312,16 @@ static void adam(const real *X, const real *Y, const real *units, const ptrdiff_
     double power1 = powers[0], power2 = powers[1];
     begin(&v, parameters, moments, 2, t);
     for (ptrdiff_t first = 0; first < n; first += batch_size) {
-        const batch b = {X, Y, units, order + first, n - first, batch_size};
+        const batch b = {X, Y, units, order + first, n - first, batch_size, weights, weight_step};
+        const ptrdiff_t rows = least(batch_size, n - first);
+        const double weight = sum_of_weights(&b, rows);
+        if (weight <= 0)
+            continue;
+        s.per_row = v_set(1 / (real)weight);
         power1 *= rates[1];
         power2 *= rates[2];
         s.rate = v_set((real)(rates[0] * sqrt(1 - power2) / (1 - power1)));
-        take_batch(&v, &b, least(batch_size, n - first), rates[4], s, adam_step, cost, t);
+        take_batch(&v, &b, rows, rates[4], s, adam_step, cost, t);
         if (has_left(&t))
             return;
     }

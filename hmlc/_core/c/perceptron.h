@@ -10,19 +10,20 @@ enum { PERCEPTRON_SQUARED, PERCEPTRON_SOFTMAX, PERCEPTRON_LOGISTIC };
 #define PERCEPTRON_KERNELS(K, real)                                                                \
     K(forward, const real *X, ptrdiff_t n, const real *units, const real *parameters,              \
       const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch)                        \
-    K(loss_and_gradient, const real *X, ptrdiff_t n, const real *Y, const real *units,             \
-      const real *parameters, const ptrdiff_t *network, ptrdiff_t layers, double *cost,            \
-      double *gradient, real *scratch)                                                             \
+    K(loss_and_gradient, const real *X, ptrdiff_t n, const real *Y, const real *weights,           \
+      ptrdiff_t weight_step, const real *units, const real *parameters, const ptrdiff_t *network,  \
+      ptrdiff_t layers, double *cost, double *gradient, real *scratch)                             \
     K(penalty, const real *parameters, const ptrdiff_t *network, ptrdiff_t layers, double l2,      \
       double *cost, double *gradient)                                                              \
-    K(sgd, const real *X, const real *Y, const real *units, const ptrdiff_t *order, ptrdiff_t n,   \
-      ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers, const double *rates,       \
-      real *parameters, real *velocity, double *cost, ptrdiff_t thread, ptrdiff_t threads,         \
-      void *memory)                                                                                \
-    K(adam, const real *X, const real *Y, const real *units, const ptrdiff_t *order, ptrdiff_t n,  \
-      ptrdiff_t batch_size, const ptrdiff_t *network, ptrdiff_t layers, const double *rates,       \
-      double *powers, real *parameters, real *moments, double *cost, ptrdiff_t thread,             \
-      ptrdiff_t threads, void *memory)
+    K(sgd, const real *X, const real *Y, const real *weights, ptrdiff_t weight_step,               \
+      const real *units, const ptrdiff_t *order, ptrdiff_t n, ptrdiff_t batch_size,                \
+      const ptrdiff_t *network, ptrdiff_t layers, const double *rates, real *parameters,           \
+      real *velocity, double *cost, ptrdiff_t thread, ptrdiff_t threads, void *memory)             \
+    K(adam, const real *X, const real *Y, const real *weights, ptrdiff_t weight_step,              \
+      const real *units, const ptrdiff_t *order, ptrdiff_t n, ptrdiff_t batch_size,                \
+      const ptrdiff_t *network, ptrdiff_t layers, const double *rates, double *powers,             \
+      real *parameters, real *moments, double *cost, ptrdiff_t thread, ptrdiff_t threads,          \
+      void *memory)
 HMLC_FAMILY(perceptron, PERCEPTRON_KERNELS)
 
 static inline ptrdiff_t perceptron_padded(ptrdiff_t columns, ptrdiff_t lanes) {

@@ -106,10 +106,16 @@ typedef struct {
     const real *X, *Y, *units;
     const ptrdiff_t *order;
     ptrdiff_t known, period; /* how far order goes on, and where in it the next batch begins */
+    const real *weights;     /* row r's is weights[r * weight_step] */
+    ptrdiff_t weight_step;   /* 0 where all rows weigh the same */
 } batch;
 
 INLINE ptrdiff_t row_of(const batch *b, ptrdiff_t r) {
     return b->order ? b->order[r] : r;
+}
+
+INLINE real weight_of(const batch *b, ptrdiff_t r) {
+    return b->weights[row_of(b, r) * b->weight_step];
 }
 
 /* The rows that come after a tile's, in what is asked for while the tile is computed: in a random

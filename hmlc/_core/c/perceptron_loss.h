@@ -97,7 +97,26 @@ static vec logistic_loss(real *z, const real *y, ptrdiff_t k) {
     return loss;
 }
 
-/* Rows [first, last): their losses, and their outputs turned into deltas. */
+/* Weighs rows [r, r + count): their losses, and k columns z of their loss's gradient. */
+INLINE vec weigh(const batch *b, ptrdiff_t r, ptrdiff_t count, vec loss, real *z, ptrdiff_t k) {
+    real lanes[LANES];
+    for (ptrdiff_t i = 0; i < LANES; i++)
+        lanes[i] = i < count ? weight_of(b, r + i) : 0;
+    const vec weight = v_load(lanes);
+    for (ptrdiff_t c = 0; c < k * LANES; c += LANES)
+        v_store(z + c, v_mul(weight, v_load(z + c)));
+    return v_mul(weight, loss);
+}
+
+/* The weights of rows [0, rows), summed in order. */
+static double sum_of_weights(const batch *b, ptrdiff_t rows) {
+    double total = 0;
+    for (ptrdiff_t r = 0; r < rows; r++)
+        total += (double)weight_of(b, r);
+    return total;
+}
+
+/* Rows [first, last): their weighted losses, and their outputs turned into deltas. */
 static void output_loss(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
     const ptrdiff_t k = v->size[v->layers];
     real *z = v->columns, *y = v->columns + k * LANES;
@@ -108,7 +127,7 @@ static void output_loss(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t
         const vec loss = v->loss == PERCEPTRON_SOFTMAX    ? softmax_loss(z, y, k)
                          : v->loss == PERCEPTRON_LOGISTIC ? logistic_loss(z, y, k)
                                                           : squared_loss(z, y, k);
-        store_upto(v->losses + r, count, loss);
+        store_upto(v->losses + r, count, weigh(b, r, count, loss, z, k));
         columns_to_deltas(v, z, r, count);
     }
 }

@@ -54,32 +54,37 @@ def _softmax(z: Array) -> Array:
     return e
 
 
-def _loss(loss: int, z: Array, Y: Array) -> tuple[float, Array]:
-    """Return the sum of the rows' losses, and its gradient by the outputs z."""
+def _losses(loss: int, z: Array, Y: Array) -> tuple[Array, Array]:
+    """Return the rows' losses, and their gradients by the outputs z."""
     if loss == SQUARED:
-        return float(np.sum((z - Y) ** 2, dtype=np.float64)) / 2, z - Y
+        return np.sum((z - Y) ** 2, axis=1) / 2, z - Y
     if loss == SOFTMAX:
         high = np.max(z, axis=1, keepdims=True)
         log_total = np.log(np.sum(np.exp(z - high), axis=1, keepdims=True))
-        return float(np.sum(Y * (high - z + log_total), dtype=np.float64)), _softmax(z) - Y
+        return np.sum(Y * (high - z + log_total), axis=1), _softmax(z) - Y
     wrong = np.where(Y > 0.5, -z, z)
     error = _sigmoid(wrong)
-    total = float(np.sum(np.logaddexp(0, wrong), dtype=np.float64))
-    return total, np.where(Y > 0.5, -error, error)
+    return np.sum(np.logaddexp(0, wrong), axis=1), np.where(Y > 0.5, -error, error)
 
 
 def _gradients(
-    X: Array, Y: Array, units: Array, layers: list[Array], network: NDArray[np.intp]
+    X: Array,
+    Y: Array,
+    weights: Array,
+    units: Array,
+    layers: list[Array],
+    network: NDArray[np.intp],
 ) -> tuple[float, list[Array]]:
-    """Return the sum of the rows' losses, and its gradient by every layer's matrix."""
+    """Return the weighted sum of the rows' losses, and its gradient by every layer's matrix."""
     values = _values(X, units, layers, network[0])
-    cost, delta = _loss(network[1], values[-1], Y)
+    losses, delta = _losses(network[1], values[-1], Y)
+    delta = weights[:, np.newaxis] * delta
     gradients = []
     for level in range(len(layers) - 1, -1, -1):
         gradients.append(np.vstack([values[level].T @ delta, np.sum(delta, axis=0)]))
         if level > 0:
             delta = delta @ layers[level][:-1].T * _slope(network[0], values[level])
-    return cost, gradients[::-1]
+    return float(np.sum(weights * losses, dtype=np.float64)), gradients[::-1]
 
 
 def forward(
@@ -100,14 +105,15 @@ def forward(
 def loss_and_gradient(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     parameters: Array,
     network: NDArray[np.intp],
     cost: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> None:
-    """Add the rows' losses to cost and their gradients by the parameters to gradient."""
-    loss, gradients = _gradients(X, Y, units, _layers(parameters, network), network)
+    """Add the rows' weighted losses to cost and their gradients by the parameters to gradient."""
+    loss, gradients = _gradients(X, Y, weights, units, _layers(parameters, network), network)
     cost[0] += loss
     gradient += np.concatenate([g.reshape(-1) for g in gradients])
 
@@ -129,18 +135,19 @@ def penalty(
 def _mean_gradient(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     network: NDArray[np.intp],
     decay: float,
     parameters: Array,
     cost: NDArray[np.float64],
 ) -> Array:
-    """Return a batch's mean gradient plus decay * weights; add its losses to cost."""
+    """Return a batch's mean gradient plus decay * parameters; add its losses to cost."""
     layers = _layers(parameters, network)
-    loss, gradients = _gradients(X, Y, units, layers, network)
+    loss, gradients = _gradients(X, Y, weights, units, layers, network)
     cost[0] += loss
     for gradient, layer in zip(gradients, layers, strict=True):
-        gradient /= len(X)
+        gradient /= np.sum(weights, dtype=np.float64)
         gradient[:-1] += parameters.dtype.type(decay) * layer[:-1]
     return np.concatenate([g.reshape(-1) for g in gradients])
 
@@ -155,6 +162,7 @@ def _new_memory(
 def sgd(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     order: NDArray[np.intp],
     batch_size: int,
@@ -173,7 +181,10 @@ def sgd(
     rate, momentum, decay = rates.tolist()
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
-        g = _mean_gradient(X[batch], Y[batch], units, network, decay, parameters, cost)
+        if not weights[batch].any():
+            continue
+        rows = X[batch], Y[batch], weights[batch]
+        g = _mean_gradient(*rows, units, network, decay, parameters, cost)
         velocity *= momentum
         velocity -= rate * g
         parameters += velocity
@@ -182,6 +193,7 @@ def sgd(
 def adam(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     order: NDArray[np.intp],
     batch_size: int,
@@ -202,7 +214,10 @@ def adam(
     first_moment, second_moment = moments
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
-        g = _mean_gradient(X[batch], Y[batch], units, network, decay, parameters, cost)
+        if not weights[batch].any():
+            continue
+        rows = X[batch], Y[batch], weights[batch]
+        g = _mean_gradient(*rows, units, network, decay, parameters, cost)
         powers *= [beta1, beta2]
         first_moment += (1 - beta1) * (g - first_moment)
         second_moment += (1 - beta2) * (g * g - second_moment)

@@ -83,11 +83,18 @@ def _loss(loss: int, z: Row, y: Row) -> tuple[float, Row]:
 
 
 def _add_gradient(
-    x: Row, y: Row, units: Matrix, layers: list[Matrix], network: Row, gradients: list[Matrix]
+    x: Row,
+    y: Row,
+    weight: float,
+    units: Matrix,
+    layers: list[Matrix],
+    network: Row,
+    gradients: list[Matrix],
 ) -> float:
-    """Add a row's gradients by the layers' matrices to gradients; return its loss."""
+    """Add a row's weighted gradients by the layers' matrices to gradients; return its loss."""
     values = _values(x, units, layers, int(network[0]))
     loss, delta = _loss(int(network[1]), values[-1], y)
+    delta = [weight * e for e in delta]
     for level in range(len(layers) - 1, -1, -1):
         for a, row in zip([*values[level], 1.0], gradients[level], strict=True):
             for j, e in enumerate(delta):
@@ -97,7 +104,7 @@ def _add_gradient(
                 sum(e * w for e, w in zip(delta, weights, strict=True)) * _slope(int(network[0]), a)
                 for weights, a in zip(layers[level][:-1], values[level], strict=True)
             ]
-    return loss
+    return weight * loss
 
 
 def forward(
@@ -118,16 +125,18 @@ def forward(
 def loss_and_gradient(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     parameters: Array,
     network: NDArray[np.intp],
     cost: NDArray[np.float64],
     gradient: NDArray[np.float64],
 ) -> None:
-    """Add the rows' losses to cost and their gradients by the parameters to gradient."""
+    """Add the rows' weighted losses to cost and their gradients by the parameters to gradient."""
     layers, gradients = _layers(parameters, network), _layers(gradient, network)
-    for x, y in zip(X.tolist(), Y.tolist(), strict=True):
-        cost[0] += _add_gradient(x, y, units.tolist(), layers, network.tolist(), gradients)
+    codes, two_units = network.tolist(), units.tolist()
+    for x, y, weight in zip(X.tolist(), Y.tolist(), weights.tolist(), strict=True):
+        cost[0] += _add_gradient(x, y, weight, two_units, layers, codes, gradients)
     gradient[:] = _flat(gradients)
 
 
@@ -151,17 +160,18 @@ def penalty(
 def _mean_gradient(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     network: NDArray[np.intp],
     decay: float,
     parameters: Array,
     cost: NDArray[np.float64],
 ) -> Row:
-    """Return a batch's mean gradient plus decay * weights; add its losses to cost."""
-    total, weight_cost = np.zeros(len(parameters)), np.zeros(1)
-    loss_and_gradient(X, Y, units, parameters, network, cost, total)
-    penalty(parameters, network, decay * len(X), weight_cost, total)
-    return [g / len(X) for g in total.tolist()]
+    """Return a batch's mean gradient plus decay * parameters; add its losses to cost."""
+    total, penalty_cost, rows = np.zeros(len(parameters)), np.zeros(1), sum(weights.tolist())
+    loss_and_gradient(X, Y, weights, units, parameters, network, cost, total)
+    penalty(parameters, network, decay * rows, penalty_cost, total)
+    return [g / rows for g in total.tolist()]
 
 
 def _new_memory(
@@ -174,6 +184,7 @@ def _new_memory(
 def sgd(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     order: NDArray[np.intp],
     batch_size: int,
@@ -192,7 +203,10 @@ def sgd(
     rate, momentum, decay = rates.tolist()
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
-        gradient = _mean_gradient(X[batch], Y[batch], units, network, decay, parameters, cost)
+        if not weights[batch].any():
+            continue
+        rows = X[batch], Y[batch], weights[batch]
+        gradient = _mean_gradient(*rows, units, network, decay, parameters, cost)
         for i, g in enumerate(gradient):
             velocity[i] = momentum * float(velocity[i]) - rate * g
             parameters[i] += velocity[i]
@@ -201,6 +215,7 @@ def sgd(
 def adam(
     X: Array,
     Y: Array,
+    weights: Array,
     units: Array,
     order: NDArray[np.intp],
     batch_size: int,
@@ -220,7 +235,10 @@ def adam(
     rate, beta1, beta2, epsilon, decay = rates.tolist()
     for first in range(0, len(order), batch_size):
         batch = order[first : first + batch_size]
-        gradient = _mean_gradient(X[batch], Y[batch], units, network, decay, parameters, cost)
+        if not weights[batch].any():
+            continue
+        rows = X[batch], Y[batch], weights[batch]
+        gradient = _mean_gradient(*rows, units, network, decay, parameters, cost)
         powers[0] *= beta1
         powers[1] *= beta2
         scale = rate * math.sqrt(1 - float(powers[1])) / (1 - float(powers[0]))
