@@ -61,6 +61,10 @@ class Maker:
         """Return zeros, to write in."""
         return np.zeros(shape, self.dtype)
 
+    def weights(self, n: int) -> Any:
+        """Return a weight of 1 for each row, as fits without weights have."""
+        return np.broadcast_to(self.dtype.type(1), n)
+
     def units(self, d: int) -> Any:
         """Return the shift and the inverse scale of columns that are taken as they are."""
         return np.stack([self.empty(d), self.empty(d) + 1]).astype(self.dtype)
@@ -135,7 +139,8 @@ def scores(make: Maker) -> Iterator[Job]:
         (X, make.normal(1, D), make.normal(1), make.empty(N, 1)), Work(2 * N * D, N * D, N),
     )  # fmt: skip
     codes, W = make.rng.integers(0, 2, N).astype(np.int32), make.normal(1, D + 1)
-    model = codes, np.ones(1, np.intp), W, make.units(D), np.zeros(1), np.zeros((1, D + 1))
+    labels = codes, make.weights(N), np.ones(1, np.intp)
+    model = *labels, W, make.units(D), np.zeros(1), np.zeros((1, D + 1))
     flops = 4 * N * (D + 1) + 2 * EXP * N
     yield Job("logistic.sigmoid_loss", f"{N:,} x {D}", (X, *model), Work(flops, N * D))
     yield Job(
@@ -147,7 +152,8 @@ def scores(make: Maker) -> Iterator[Job]:
     flops = 4 * WIDE_N * WIDE * K + EXP * WIDE_N * K
     yield Job(
         "logistic.softmax_loss", f"{WIDE_N:,} x {WIDE}, k {K}",
-        (X, codes, W, make.units(WIDE), np.zeros(1), np.zeros((K, WIDE + 1))),
+        (X, codes, make.weights(WIDE_N), W, make.units(WIDE), np.zeros(1),
+         np.zeros((K, WIDE + 1))),
         Work(flops, WIDE_N * WIDE),
     )  # fmt: skip
     yield Job(

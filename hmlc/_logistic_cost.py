@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from hmlc import _passes
 from hmlc._backend import Kernels, kernels
 from hmlc._linalg import dot
-from hmlc.features import column_moments
+from hmlc._weights import total_weight
+from hmlc.features import Moments, column_moments
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -42,17 +43,56 @@ def pick_blocks(rows: Array, every: int) -> Array:
     return np.concatenate([rows[start : start + length] for start in starts])
 
 
+def weighted_moments(X: Array, weights: Array, n_jobs: int | None) -> Moments:
+    """Return the moments of a matrix's columns, a row of weight w counting as w rows.
+
+    Raises
+    ------
+    ValueError
+        As `column_moments` does.
+    """
+    moments = column_moments(X, n_jobs)
+
+    def sum_of(part: Any) -> Vector:
+        def run(rows: Array, first: int, last: int, partial: Vector) -> None:
+            for start in range(0, len(rows), _passes.BLOCK_ROWS):
+                block = rows[start : start + _passes.BLOCK_ROWS].astype(np.float64)
+                each = weights[first + start : first + start + len(block)]
+                partial += (each[:, None] * part(block)).sum(axis=0)
+
+        def add(left: Vector, right: Vector) -> None:
+            left += right
+
+        return _passes.reduce_rows(
+            X, weights.dtype, run, lambda: np.zeros(X.shape[1]), add, n_jobs=n_jobs
+        )
+
+    moments.count[0] = total_weight(weights)
+    moments.mean = sum_of(lambda rows: rows) / moments.count
+    moments.m2 = sum_of(lambda rows: (rows - moments.mean) ** 2)
+    return moments
+
+
 class LogisticCost:
     """The cost J over some rows, as a function of each score column's weights and bias.
 
-    Rows are seen in the columns' units: (X - units[0]) * units[1], and a 1.
+    Rows are seen in the columns' units: (X - units[0]) * units[1], and a 1. Each counts as often as
+    its weight, one of check_sample_weight's, says.
     """
 
     def __init__(
-        self, X: Array, codes: Array, units: Array, penalty: Vector, n_jobs: int | None
+        self,
+        X: Array,
+        codes: Array,
+        row_weights: Array,
+        units: Array,
+        penalty: Vector,
+        n_jobs: int | None,
     ) -> None:
         self.X = X
         self.codes = codes
+        self.row_weights = row_weights
+        self.m = total_weight(row_weights)
         self.units = units
         self.penalty = penalty
         self.n_jobs = n_jobs
@@ -62,17 +102,20 @@ class LogisticCost:
 
     def sample(self, every: int) -> "LogisticCost":
         """Return the cost over one block of rows in `every`, its penalty as strong beside it."""
-        codes = pick_blocks(self.codes, every)
-        penalty = self.penalty * (len(codes) / len(self.codes))
-        rows = pick_blocks(self.X, every)
-        sample = LogisticCost(rows, codes, self.units, penalty, self.n_jobs)
+        X, codes = pick_blocks(self.X, every), pick_blocks(self.codes, every)
+        is_even = self.row_weights.strides == (0,)
+        weights = self.row_weights[: len(X)] if is_even else pick_blocks(self.row_weights, every)
+        sample = LogisticCost(X, codes, weights, self.units, self.penalty, self.n_jobs)
+        sample.penalty = self.penalty * (sample.m / self.m)
         sample.is_fixed = self.is_fixed
         return sample
 
     def fewest(self, classes: Array) -> int:
-        """Return the smallest number of rows in one of these classes, or out of it."""
-        counts = np.bincount(self.codes, minlength=int(classes[-1]) + 1)[classes]
-        return int(min(counts.min(), len(self.codes) - counts.max()))
+        """Return the smallest number of rows that count in one of these classes, or out of it."""
+        is_even = self.row_weights.strides == (0,)
+        codes = self.codes if is_even else self.codes[self.row_weights > 0]
+        counts = np.bincount(codes, minlength=int(classes[-1]) + 1)[classes]
+        return int(min(counts.min(), len(codes) - counts.max()))
 
     def _sums(self, kernel: Any, W: Vector, *, n_losses: int, hessians: int = 0) -> _Sums:
         k, depth = W.shape
@@ -80,7 +123,7 @@ class LogisticCost:
         shape = (hessians, depth, depth)
 
         def run(rows: Array, first: int, last: int, partial: _Sums) -> None:
-            kernel(rows, self.codes[first:last], weights, partial)
+            kernel(rows, self.codes[first:last], self.row_weights[first:last], weights, partial)
 
         sums = _passes.reduce_rows(
             self.X,
@@ -102,18 +145,17 @@ class LogisticCost:
         self.is_checked = True
 
     def _penalised(self, sums: _Sums, W: Vector) -> _Sums:
-        """Divide by the number of rows and add the penalty; hold the fixed parameters."""
-        m = len(self.X)
+        """Divide by the rows' weight and add the penalty; hold the fixed parameters."""
         shrinkage = self.penalty * W
         squares = np.array([dot(row, pull) for row, pull in zip(W, shrinkage, strict=True)])
         losses = squares if len(sums.loss) == len(W) else np.array([math.fsum(squares)])
-        sums.loss = (sums.loss + losses / 2) / m
-        sums.gradient = (sums.gradient + shrinkage) / m
+        sums.loss = (sums.loss + losses / 2) / self.m
+        sums.gradient = (sums.gradient + shrinkage) / self.m
         sums.gradient[:, self.is_fixed] = 0
         for hessian in sums.hessian:
             hessian += np.tril(hessian, -1).T
             hessian[np.diag_indices(len(hessian))] += self.penalty
-            hessian /= m
+            hessian /= self.m
             hessian[self.is_fixed, :] = 0
             hessian[:, self.is_fixed] = 0
             hessian[self.is_fixed, self.is_fixed] = 1
@@ -123,8 +165,8 @@ class LogisticCost:
         """Return each column's cost and gradient, column c telling classes[c] from the rest."""
         kernel = self.kernels.logistic.sigmoid_loss
 
-        def run(rows: Array, codes: Array, weights: Array, partial: _Sums) -> None:
-            kernel(rows, codes, classes, weights, self.units, partial.loss, partial.gradient)
+        def run(rows: Array, codes: Array, each: Array, W: Array, partial: _Sums) -> None:
+            kernel(rows, codes, each, classes, W, self.units, partial.loss, partial.gradient)
 
         sums = self._sums(run, W, n_losses=len(W))
         return list(zip(sums.loss.tolist(), sums.gradient, strict=True))
@@ -133,12 +175,13 @@ class LogisticCost:
         """Return each column's cost, gradient and Hessian."""
         kernel = self.kernels.logistic.sigmoid_loss_hessian
 
-        def run(rows: Array, codes: Array, weights: Array, partial: _Sums) -> None:
+        def run(rows: Array, codes: Array, each: Array, W: Array, partial: _Sums) -> None:
             kernel(
                 rows,
                 codes,
+                each,
                 classes,
-                weights,
+                W,
                 self.units,
                 partial.loss,
                 partial.gradient,
@@ -152,8 +195,8 @@ class LogisticCost:
         """Return the cost and gradient of all columns together."""
         kernel = self.kernels.logistic.softmax_loss
 
-        def run(rows: Array, codes: Array, weights: Array, partial: _Sums) -> None:
-            kernel(rows, codes, weights, self.units, partial.loss, partial.gradient)
+        def run(rows: Array, codes: Array, each: Array, W: Array, partial: _Sums) -> None:
+            kernel(rows, codes, each, W, self.units, partial.loss, partial.gradient)
 
         sums = self._sums(run, W, n_losses=1)
         return float(sums.loss[0]), sums.gradient

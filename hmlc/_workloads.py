@@ -99,14 +99,14 @@ def _affine(rng: Generator) -> tuple[Any, ...]:
 
 
 def _logistic(rng: Generator, k: int) -> tuple[Any, ...]:
-    """Return rows, their classes, weights and units."""
-    X, codes = rng.normal(size=(2000, 20)), rng.integers(0, max(k, 2), 2000)
-    return X, codes.astype(np.int32), rng.normal(size=(k, 21)), _raw_units(20)
+    """Return rows, their classes and weights, and a model: its weights and units."""
+    X, codes = rng.normal(size=(2000, 20)), rng.integers(0, max(k, 2), 2000).astype(np.int32)
+    return X, codes, np.ones(2000), rng.normal(size=(k, 21)), _raw_units(20)
 
 
 def _sigmoid_loss(rng: Generator) -> tuple[Any, ...]:
-    X, codes, W, units = _logistic(rng, 1)
-    return X, codes, np.ones(1, np.intp), W, units, np.zeros(1), np.zeros((1, 21))
+    X, codes, weights, W, units = _logistic(rng, 1)
+    return X, codes, weights, np.ones(1, np.intp), W, units, np.zeros(1), np.zeros((1, 21))
 
 
 def _sigmoid_loss_hessian(rng: Generator) -> tuple[Any, ...]:
@@ -118,7 +118,7 @@ def _softmax_loss(rng: Generator) -> tuple[Any, ...]:
 
 
 def _scores(rng: Generator) -> tuple[Any, ...]:
-    X, _, W, units = _logistic(rng, 10)
+    X, _, _, W, units = _logistic(rng, 10)
     return X, W, units, np.empty((2000, 10))
 
 

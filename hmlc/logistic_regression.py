@@ -3,7 +3,7 @@
 import contextlib
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
-from hmlc._logistic_cost import LogisticCost, pick_blocks
+from hmlc._logistic_cost import LogisticCost, pick_blocks, weighted_moments
 from hmlc._progress import (
     Callback,
     Report,
@@ -22,6 +22,7 @@ from hmlc._progress import (
     quiet,
     reporting,
 )
+from hmlc._weights import check_sample_weight, total_weight, with_class_weight
 from hmlc.features import FeatureMap, Moments, column_moments
 
 Array = NDArray[Any]
@@ -45,8 +46,9 @@ PATIENCE = 30
 class LogisticRegression(Estimator):
     """Classify by the logistic function of linear scores.
 
-    The cost is J = (1/m) [sum over rows of -log p(label) + (l2 / 2) |theta|^2]; the bias is not
-    penalised. scikit-learn's C is 1 / l2.
+    The cost is J = (1/m) [sum over rows of -w log p(label) + (l2 / 2) |theta|^2], where w is a
+    row's weight (1 unless told) and m the sum of all; the bias is not penalised. scikit-learn's C
+    is 1 / l2.
 
     Parameters
     ----------
@@ -68,6 +70,9 @@ class LogisticRegression(Estimator):
         sin(k x) is added for k up to this; 0 adds none.
     fit_intercept : bool
         Whether scores have a bias.
+    class_weight : None, "balanced" or dict
+        Weights of the classes, by which those of their rows are multiplied: {label: weight}, 1 for
+        labels not named; "balanced" gives all classes the same total.
     max_iter : int
         Iterations at most.
     tol : float
@@ -129,6 +134,7 @@ class LogisticRegression(Estimator):
         polynomial_degree: int = 1,
         sinusoid_degree: int = 0,
         fit_intercept: bool = True,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         max_iter: int = 1000,
         tol: float = 1e-6,
         n_jobs: int | None = None,
@@ -142,13 +148,14 @@ class LogisticRegression(Estimator):
         self.polynomial_degree = polynomial_degree
         self.sinusoid_degree = sinusoid_degree
         self.fit_intercept = fit_intercept
+        self.class_weight = class_weight
         self.max_iter = max_iter
         self.tol = tol
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.callback = callback
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn the weights from rows X and their labels y.
 
         Parameters
@@ -157,11 +164,13 @@ class LogisticRegression(Estimator):
             Finite real numbers of any dtype and layout.
         y : array_like of shape (n_rows,)
             Labels: strings, booleans or whole numbers; at least two distinct ones.
+        sample_weight : float or array_like of shape (n_rows,), optional
+            How often each row counts, at least 0: a weight of 2 is as the row twice. None is 1.
 
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X or y is not as above, or y holds one class only.
+            If a parameter, X, y or a weight is not as above, or only one class has any weight.
 
         Warns
         -----
@@ -184,12 +193,13 @@ class LogisticRegression(Estimator):
                 "solver='newton' fits sigmoids: two classes, or multi_class='ovr'; got "
                 f"{len(classes)} classes. Expected solver='auto' or 'lbfgs'"
             )
+        weights = self._row_weights(sample_weight, matrix, classes, codes)
         n_jobs = _validate.check_n_jobs(self.n_jobs)
         columns = features.fit(matrix, n_jobs)
-        units = self._units(columns, n_jobs)
+        units = self._units(columns, weights, n_jobs)
         penalty = np.full(columns.shape[1] + 1, float(self.l2))
         penalty[-1] = 0
-        problem = LogisticCost(columns, codes, units, penalty, n_jobs)
+        problem = LogisticCost(columns, codes, weights, units, penalty, n_jobs)
         problem.is_fixed[-1] = not self.fit_intercept
         with reporting(self) as reporter:
             if uses_softmax:
@@ -217,13 +227,28 @@ class LogisticRegression(Estimator):
             normalize=self.normalize,
         )
 
-    def _units(self, columns: Array, n_jobs: int | None) -> Array:
+    def _row_weights(
+        self, sample_weight: Any, matrix: Array, classes: Array, codes: Array
+    ) -> Array:
+        dtype = _validate.compute_dtype(matrix)
+        weights = check_sample_weight(sample_weight, len(matrix), dtype)
+        weights = with_class_weight(weights, self.class_weight, classes, codes)
+        if weights.strides != (0,):
+            present = np.flatnonzero(np.bincount(codes, weights, len(classes)))
+            if len(present) < 2:
+                raise ValueError(
+                    "This fit needs rows of at least 2 classes that have a weight above 0, but "
+                    f"only one class has: {classes.tolist()[present[0]]!r}"
+                )
+        return weights
+
+    def _units(self, columns: Array, weights: Array, n_jobs: int | None) -> Array:
         """Return the columns' shift and inverse scale, (2, n_columns).
 
         The bias is not penalised, so a shift does not move the optimum; but columns around 0 are
         less alike, and L-BFGS needs a third of the iterations on images.
         """
-        moments = self._moments(columns, n_jobs)
+        moments = self._moments(columns, weights, n_jobs)
         units = np.stack([np.zeros_like(moments.mean), np.ones_like(moments.mean)])
         if self.fit_intercept:
             units[0] = moments.mean
@@ -231,13 +256,15 @@ class LogisticRegression(Estimator):
             units[1] /= np.sqrt(np.where(moments.variance > 0, moments.variance, 1.0))
         return units.astype(_validate.compute_dtype(columns))
 
-    def _moments(self, columns: Array, n_jobs: int | None) -> Moments:
+    def _moments(self, columns: Array, weights: Array, n_jobs: int | None) -> Moments:
         """Return the columns' moments; a sample's where only a shift is wanted, of any size."""
         if not self.normalize:
             # A failure is told of all rows: of the row's own number, not of its place in a sample.
             with contextlib.suppress(ValueError):
                 return column_moments(pick_blocks(columns, SAMPLE_EVERY), n_jobs)
-        return column_moments(columns, n_jobs)
+        if weights.strides == (0,):
+            return column_moments(columns, n_jobs)
+        return weighted_moments(columns, weights, n_jobs)
 
     def _options(self, problem: LogisticCost, report: Report) -> dict[str, Any]:
         return {
@@ -462,8 +489,8 @@ class LogisticRegression(Estimator):
         kernels().logistic.log_softmax(Z)
         return Z
 
-    def score(self, X: Any, y: Any) -> float:
-        """Return the share of rows whose predicted label is y's: the accuracy.
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows, or of their weight, whose predicted label is y's: the accuracy.
 
         Examples
         --------
@@ -475,4 +502,6 @@ class LogisticRegression(Estimator):
         predicted = self.predict(X)
         labels = np.asarray(y)
         _validate.check_same_length(labels, len(predicted), "y")
-        return float(np.count_nonzero(predicted == labels.reshape(-1))) / len(predicted)
+        weights = check_sample_weight(sample_weight, len(predicted), _validate.FLOAT64)
+        is_right = predicted == labels.reshape(-1)
+        return float(np.dot(weights, is_right)) / total_weight(weights)

@@ -19,24 +19,32 @@ def problem(n, d, k, dtype, seed, spread=1.0):
     return X, codes, W, units
 
 
-def sigmoid_loss(X, codes, W, units, classes=None):
+def even(X):
+    """A weight of 1 for each row, of stride 0."""
+    return np.broadcast_to(X.dtype.type(1), len(X))
+
+
+def sigmoid_loss(X, codes, W, units, classes=None, weights=None):
     k, depth = W.shape
     classes = np.arange(k, dtype=np.intp) if classes is None else classes
+    weights = even(X) if weights is None else weights
     loss, gradient = np.zeros(k), np.zeros((k, depth))
-    kernels().logistic.sigmoid_loss(X, codes, classes, W, units, loss, gradient)
+    kernels().logistic.sigmoid_loss(X, codes, weights, classes, W, units, loss, gradient)
     return loss, gradient
 
 
-def sigmoid_loss_hessian(X, codes, W, units):
+def sigmoid_loss_hessian(X, codes, W, units, weights=None):
     k, depth = W.shape
+    weights, classes = even(X) if weights is None else weights, np.arange(k, dtype=np.intp)
     out = np.zeros(k), np.zeros((k, depth)), np.zeros((k, depth, depth))
-    kernels().logistic.sigmoid_loss_hessian(X, codes, np.arange(k, dtype=np.intp), W, units, *out)
+    kernels().logistic.sigmoid_loss_hessian(X, codes, weights, classes, W, units, *out)
     return out
 
 
-def softmax_loss(X, codes, W, units):
+def softmax_loss(X, codes, W, units, weights=None):
+    weights = even(X) if weights is None else weights
     loss, gradient = np.zeros(1), np.zeros(W.shape)
-    kernels().logistic.softmax_loss(X, codes, W, units, loss, gradient)
+    kernels().logistic.softmax_loss(X, codes, weights, W, units, loss, gradient)
     return loss, gradient
 
 
@@ -78,6 +86,51 @@ def test_hessian_is_the_slope_of_the_gradient(k, backend):
             at = (c, i)
             numeric = slope(lambda V, c=c, j=j: sigmoid_loss(X, codes, V, units)[1][c, j], W, at)
             assert hessian[c, i, j] == pytest.approx(numeric, abs=1e-6)
+
+
+def repeated(X, codes, weights):
+    times = weights.astype(int)
+    return np.repeat(X, times, axis=0), np.repeat(codes, times)
+
+
+@pytest.mark.parametrize("n", [5, 16, 64, 100, 700])
+@pytest.mark.parametrize("k", [1, 3, 17])
+def test_a_weight_is_a_repetition(n, k, dtype, backend, rng):
+    n = n if backend != "python" else min(n, 70)
+    X, codes, W, units = problem(n, 5, k, dtype, n)
+    weights = rng.integers(0, 4, n).astype(dtype)
+    rows = repeated(X, codes, weights)
+    for function in [sigmoid_loss, sigmoid_loss_hessian] + [softmax_loss] * (k > 1):
+        answers = function(X, codes, W, units, weights=weights)
+        for left, right in zip(answers, function(*rows, W, units), strict=True):
+            rtol = 1e-4 if dtype == np.float32 else 1e-11
+            np.testing.assert_allclose(left, right, rtol=rtol, atol=rtol * n)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_weighted_gradients_are_slopes(k, backend, rng):
+    X, codes, W, units = problem(40, 3, k, np.float64, 1)
+    weights = rng.uniform(0, 2, 40)
+    functions = [lambda V: sigmoid_loss(X, codes, V, units, weights=weights)]
+    functions += [lambda V: softmax_loss(X, codes, V, units, weights=weights)] * (k > 1)
+    for function in functions:
+        _, gradient = function(W)
+        for at in np.ndindex(W.shape):
+            numeric = slope(lambda V, f=function: f(V)[0].sum(), W, at)
+            assert gradient[at] == pytest.approx(numeric, abs=1e-6)
+    _, _, hessian = sigmoid_loss_hessian(X, codes, W, units, weights)
+    for c, i, j in np.ndindex(hessian.shape):
+        numeric = slope(lambda V, c=c, j=j: functions[0](V)[1][c, j], W, (c, i))
+        assert hessian[c, i, j] == pytest.approx(numeric if j <= i else 0, abs=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 3, 17])
+def test_even_weights_are_the_bits_of_a_row_of_ones(k, dtype):
+    X, codes, W, units = problem(700, 5, k, dtype, 8)
+    for function in [sigmoid_loss, sigmoid_loss_hessian] + [softmax_loss] * (k > 1):
+        answers = function(X, codes, W, units), function(X, codes, W, units, weights=even(X).copy())
+        for left, right in zip(*answers, strict=True):
+            assert left.tobytes() == right.tobytes()
 
 
 @pytest.mark.parametrize("z", [0.0, 0.5, -3.0, 30.0, -30.0, 80.0, -80.0, 1e4, -1e4, 1e30])
@@ -134,13 +187,14 @@ def test_cuts_at_whole_blocks_leave_no_trace(d, k, dtype):
     whole, pieces = [np.zeros(1), np.zeros(W.shape)], [np.zeros(1), np.zeros(W.shape)]
     logistic = kernels().logistic
     hessian = logistic.sigmoid_loss_hessian
-    hessian(X, codes, classes, W, units, *one)
+    weights = np.random.default_rng(4).uniform(0, 2, 1300).astype(dtype)
+    hessian(X, codes, weights, classes, W, units, *one)
     for a, b in ((0, 256), (256, 1024), (1024, 1300)):
-        hessian(X[a:b], codes[a:b], classes, W, units, *many)
+        hessian(X[a:b], codes[a:b], weights[a:b], classes, W, units, *many)
     if k > 1:
-        logistic.softmax_loss(X, codes, W, units, *whole)
+        logistic.softmax_loss(X, codes, weights, W, units, *whole)
         for a, b in ((0, 256), (256, 1024), (1024, 1300)):
-            logistic.softmax_loss(X[a:b], codes[a:b], W, units, *pieces)
+            logistic.softmax_loss(X[a:b], codes[a:b], weights[a:b], W, units, *pieces)
     for left, right in zip(one + whole, many + pieces, strict=True):
         assert left.tobytes() == right.tobytes()
 
@@ -168,17 +222,20 @@ def test_wrong_shapes_raise():
     logistic, classes = kernels().logistic, np.arange(3, dtype=np.intp)
     loss, gradient = np.zeros(3), np.zeros((3, 3))
     with pytest.raises(ValueError, match="codes"):
-        logistic.sigmoid_loss(X, codes[:4], classes, W, units, loss, gradient)
+        logistic.sigmoid_loss(X, codes[:4], even(X), classes, W, units, loss, gradient)
     with pytest.raises(ValueError, match="W must"):
-        logistic.sigmoid_loss(X, codes, classes, W[:, :2].copy(), units, loss, gradient)
+        logistic.sigmoid_loss(X, codes, even(X), classes, W[:, :2].copy(), units, loss, gradient)
     with pytest.raises(ValueError, match="loss"):
-        logistic.softmax_loss(X, codes, W, units, loss, gradient)
+        logistic.softmax_loss(X, codes, even(X), W, units, loss, gradient)
     with pytest.raises(ValueError, match="code"):
-        logistic.softmax_loss(X, codes + 3, W, units, loss[:1], gradient)
+        logistic.softmax_loss(X, codes + 3, even(X), W, units, loss[:1], gradient)
     with pytest.raises(ValueError, match="hessian"):
         logistic.sigmoid_loss_hessian(
-            X, codes, classes, W, units, loss, gradient, np.zeros((3, 2, 2))
+            X, codes, even(X), classes, W, units, loss, gradient, np.zeros((3, 2, 2))
         )
+    for wrong in (even(X)[:4], np.ones(10)[::2], np.ones(5)[::-1]):
+        with pytest.raises(ValueError, match="weights"):
+            logistic.softmax_loss(X, codes, wrong, W, units, loss[:1], gradient)
     with pytest.raises(ValueError, match="out"):
         logistic.scores(X, W, units, np.zeros((5, 2)))
 
@@ -196,11 +253,11 @@ for dtype in (np.float32, np.float64):
         units = np.stack([np.full(d, 3), np.full(d, 0.5)]).astype(dtype)
         loss, gradient, hessian = np.zeros(k), np.zeros(W.shape), np.zeros((k, d + 1, d + 1))
         out = np.empty((n, k), dtype)
-        classes = np.arange(k, dtype=np.intp)
-        logistic.sigmoid_loss(X, codes, classes, W, units, loss, gradient)
-        logistic.sigmoid_loss_hessian(X, codes, classes, W, units, loss, gradient, hessian)
+        weights, classes = rng.uniform(0, 2, n).astype(dtype), np.arange(k, dtype=np.intp)
+        logistic.sigmoid_loss(X, codes, weights, classes, W, units, loss, gradient)
+        logistic.sigmoid_loss_hessian(X, codes, weights, classes, W, units, loss, gradient, hessian)
         if k > 1:
-            logistic.softmax_loss(X, codes, W, units, loss[:1], gradient)
+            logistic.softmax_loss(X, codes, weights, W, units, loss[:1], gradient)
         logistic.scores(X, W, units, out)
         logs, p = out.copy(), out.copy()
         logistic.log_softmax(logs), logistic.softmax(p)

@@ -5,6 +5,7 @@ from hmlc._core._types import Cube, Matrix, Real, Vector
 def sigmoid_loss(
     X: Matrix[Real],
     codes: Vector[np.int32],
+    weights: Vector[Real],
     classes: Vector[np.intp],
     W: Matrix[Real],
     units: Matrix[Real],
@@ -14,6 +15,7 @@ def sigmoid_loss(
 def sigmoid_loss_hessian(
     X: Matrix[Real],
     codes: Vector[np.int32],
+    weights: Vector[Real],
     classes: Vector[np.intp],
     W: Matrix[Real],
     units: Matrix[Real],
@@ -24,6 +26,7 @@ def sigmoid_loss_hessian(
 def softmax_loss(
     X: Matrix[Real],
     codes: Vector[np.int32],
+    weights: Vector[Real],
     W: Matrix[Real],
     units: Matrix[Real],
     loss: Vector[np.float64],

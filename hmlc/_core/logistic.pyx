@@ -24,17 +24,20 @@ cdef extern from "logistic.h" nogil:
     Py_ssize_t hmlc_logistic_scratch(Py_ssize_t d, Py_ssize_t k, Py_ssize_t hessians)
     Py_ssize_t hmlc_logistic_few_scratch(Py_ssize_t d)
     void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const int32_t *codes,
+                               const void *weights, Py_ssize_t weight_step,
                                const Py_ssize_t *classes, const void *W, Py_ssize_t k,
                                const void *units, double *loss, double *gradient,
                                void *scratch) noexcept
     void logistic_sigmoid_loss_hessian(const void *X, Py_ssize_t n, Py_ssize_t d,
-                                       const int32_t *codes, const Py_ssize_t *classes,
+                                       const int32_t *codes, const void *weights,
+                                       Py_ssize_t weight_step, const Py_ssize_t *classes,
                                        const void *W, Py_ssize_t k, const void *units,
                                        double *loss, double *gradient, double *hessian,
                                        void *scratch) noexcept
     void logistic_softmax_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const int32_t *codes,
-                               const void *W, Py_ssize_t k, const void *units, double *loss,
-                               double *gradient, void *scratch) noexcept
+                               const void *weights, Py_ssize_t weight_step, const void *W,
+                               Py_ssize_t k, const void *units, double *loss, double *gradient,
+                               void *scratch) noexcept
     void logistic_scores(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, Py_ssize_t k,
                          const void *units, void *out, void *scratch) noexcept
     void logistic_most_probable(const void *Z, Py_ssize_t n, Py_ssize_t k,
@@ -49,10 +52,11 @@ if hmlc_logistic_select() < 0:
 cdef Py_ssize_t lanes = 16
 
 
-def sigmoid_loss(const real[:, ::1] X, const int32_t[::1] codes, const Py_ssize_t[::1] classes,
-                 const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
-                 double[:, ::1] gradient):
+def sigmoid_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:] weights,
+                 const Py_ssize_t[::1] classes, const real[:, ::1] W, const real[:, ::1] units,
+                 double[::1] loss, double[:, ::1] gradient):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0]
+    cdef Py_ssize_t weight_step = _step_of(weights, n)
     _check_model(d, W.shape[1], units.shape[0], units.shape[1])
     if codes.shape[0] != n or classes.shape[0] != k:
         raise ValueError("sigmoid_loss: lengths of codes and classes do not fit X and W")
@@ -63,15 +67,16 @@ def sigmoid_loss(const real[:, ::1] X, const int32_t[::1] codes, const Py_ssize_
     cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, 0),
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
-        logistic_sigmoid_loss(&X[0, 0], n, d, &codes[0], &classes[0], &W[0, 0], k, &units[0, 0],
-                              &loss[0], &gradient[0, 0], &scratch[0])
+        logistic_sigmoid_loss(&X[0, 0], n, d, &codes[0], &weights[0], weight_step, &classes[0],
+                              &W[0, 0], k, &units[0, 0], &loss[0], &gradient[0, 0], &scratch[0])
 
 
 def sigmoid_loss_hessian(const real[:, ::1] X, const int32_t[::1] codes,
-                         const Py_ssize_t[::1] classes, const real[:, ::1] W,
-                         const real[:, ::1] units, double[::1] loss, double[:, ::1] gradient,
-                         double[:, :, ::1] hessian):
+                         const real[:] weights, const Py_ssize_t[::1] classes,
+                         const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
+                         double[:, ::1] gradient, double[:, :, ::1] hessian):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0]
+    cdef Py_ssize_t weight_step = _step_of(weights, n)
     _check_model(d, W.shape[1], units.shape[0], units.shape[1])
     if codes.shape[0] != n or classes.shape[0] != k:
         raise ValueError("sigmoid_loss_hessian: lengths of codes and classes do not fit X and W")
@@ -83,14 +88,16 @@ def sigmoid_loss_hessian(const real[:, ::1] X, const int32_t[::1] codes,
     cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, k),
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
-        logistic_sigmoid_loss_hessian(&X[0, 0], n, d, &codes[0], &classes[0], &W[0, 0], k,
-                                      &units[0, 0], &loss[0], &gradient[0, 0], &hessian[0, 0, 0],
-                                      &scratch[0])
+        logistic_sigmoid_loss_hessian(&X[0, 0], n, d, &codes[0], &weights[0], weight_step,
+                                      &classes[0], &W[0, 0], k, &units[0, 0], &loss[0],
+                                      &gradient[0, 0], &hessian[0, 0, 0], &scratch[0])
 
 
-def softmax_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:, ::1] W,
-                 const real[:, ::1] units, double[::1] loss, double[:, ::1] gradient):
+def softmax_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:] weights,
+                 const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
+                 double[:, ::1] gradient):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0], i
+    cdef Py_ssize_t weight_step = _step_of(weights, n)
     _check_model(d, W.shape[1], units.shape[0], units.shape[1])
     if codes.shape[0] != n or k < 2:
         raise ValueError("softmax_loss: length of codes does not fit X, or W has a single row")
@@ -104,8 +111,8 @@ def softmax_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:, :
     cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, 0),
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
-        logistic_softmax_loss(&X[0, 0], n, d, &codes[0], &W[0, 0], k, &units[0, 0], &loss[0],
-                              &gradient[0, 0], &scratch[0])
+        logistic_softmax_loss(&X[0, 0], n, d, &codes[0], &weights[0], weight_step, &W[0, 0], k,
+                              &units[0, 0], &loss[0], &gradient[0, 0], &scratch[0])
 
 
 def scores(const real[:, ::1] X, const real[:, ::1] W, const real[:, ::1] units,
@@ -149,6 +156,16 @@ def log_softmax(real[:, ::1] Z):
     cdef real[::1] scratch = np.empty(k * lanes, dtype=np.float32 if real is float else np.float64)
     with nogil:
         logistic_log_softmax(&Z[0, 0], n, k, &scratch[0])
+
+
+cdef Py_ssize_t _step_of(const real[:] weights, Py_ssize_t n) except -1:
+    """Return how many reals apart rows' weights are: 1, or 0 where one serves all."""
+    cdef Py_ssize_t step = 0 if n < 2 else weights.strides[0]
+    if weights.shape[0] != n:
+        raise ValueError("length of weights does not fit X")
+    if step != 0 and step != sizeof(real):
+        raise ValueError("weights must lie one after another, or be one for all rows")
+    return step // <Py_ssize_t>sizeof(real)
 
 
 cdef _check_model(Py_ssize_t d, Py_ssize_t depth, Py_ssize_t unit_rows, Py_ssize_t unit_columns):

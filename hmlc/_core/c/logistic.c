@@ -5,6 +5,7 @@
  *   units    2 x d: shift, then inverse_scale
  *   W        k x depth: a score column's weights, then its bias
  *   codes    n: each row's class
+ *   weights  n, weight_step apart (0 where one serves all): a row of weight w counts as w rows
  *
  * Rows are taken a stretch at a time (stretch.h): scores, the residuals dloss/dZ and their products
  * with A, while the rows are in cache. Sums over rows go in order within a block of
@@ -13,17 +14,19 @@
 #include "stretch.h"
 
 /* For k = 1: lanes are rows. */
-static void sigmoid_rows(const stretch *s, ptrdiff_t rows, const int32_t *codes, double *loss) {
+static void sigmoid_rows(const stretch *s, ptrdiff_t rows, labels of, double *loss) {
     const vec class = v_set(s->classes[0]);
     real *sign = s->panel;
     for (ptrdiff_t r = 0; r < rows; r++)
-        sign[r] = (real)codes[r];
+        sign[r] = (real)of.codes[r];
     for (ptrdiff_t r = 0; r < rows; r += LANES)
         v_store(sign + r, class_sign(v_load(sign + r), class));
     memset(sign + rows, 0, LANES * sizeof(real));
     vec total = v_set(0), residual, curvature;
     for (ptrdiff_t r = 0; r < rows; r += LANES) {
-        total = v_add(total, logistic(v_load(s->z + r), v_load(sign + r), &residual, &curvature));
+        const vec weight = row_weights(labels_from(of, r), rows - r);
+        total = v_add(total,
+                      logistic(v_load(s->z + r), v_load(sign + r), weight, &residual, &curvature));
         v_store(s->z + r, residual);
         v_store(s->curvature + r, curvature);
     }
@@ -31,15 +34,16 @@ static void sigmoid_rows(const stretch *s, ptrdiff_t rows, const int32_t *codes,
 }
 
 /* For k > 1: lanes are score columns. */
-static void sigmoid_columns(const stretch *s, ptrdiff_t rows, const int32_t *codes, double *loss) {
+static void sigmoid_columns(const stretch *s, ptrdiff_t rows, labels of, double *loss) {
     for (ptrdiff_t p = 0; p < s->panels; p++) {
         const vec class = v_load(s->classes + p * LANES);
         real *z = s->z + p * (s->capacity + SPARE) * LANES;
         real *curvature = s->curvature + p * (s->capacity + SPARE) * LANES;
         vec total = v_set(0), residual, second;
         for (ptrdiff_t r = 0; r < rows; r++, z += LANES, curvature += LANES) {
-            const vec sign = class_sign(v_set((real)codes[r]), class);
-            total = v_add(total, logistic(v_load(z), sign, &residual, &second));
+            const vec sign = class_sign(v_set((real)of.codes[r]), class);
+            const vec weight = v_set(of.weights[r * of.weight_step]);
+            total = v_add(total, logistic(v_load(z), sign, weight, &residual, &second));
             v_store(z, residual);
             v_store(curvature, second);
         }
@@ -50,7 +54,7 @@ static void sigmoid_columns(const stretch *s, ptrdiff_t rows, const int32_t *cod
     }
 }
 
-INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
+INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, labels of,
                          const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units,
                          double *loss, double *gradient, double *hessian, real *scratch) {
     const stretch s = prepare(d, W, k, scratch);
@@ -63,9 +67,9 @@ INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t 
         standard_rows(&s, X + r * d, rows, units);
         score(&s, rows);
         if (k == 1)
-            sigmoid_rows(&s, rows, codes + r, loss);
+            sigmoid_rows(&s, rows, labels_from(of, r), loss);
         else
-            sigmoid_columns(&s, rows, codes + r, loss);
+            sigmoid_columns(&s, rows, labels_from(of, r), loss);
         add_gradient(&s, rows);
         for (ptrdiff_t c = 0; hessian && c < k; c++)
             add_hessian(&s, rows, c);
@@ -77,24 +81,29 @@ INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t 
     }
 }
 
-/* k independent two-class problems: column c's loss, log(1 + exp(z)) - [code = classes[c]] z summed
- * over rows, and its gradient. For k = 1 rows lie across lanes (row_lanes.h).
- *   X n x d; codes n; classes k; W k x depth; units 2 x d; += loss k, gradient k x depth. */
+/* k independent two-class problems: column c's loss, log(1 + exp(z)) - [code = classes[c]] z times
+ * weights summed over rows, and its gradient. For k = 1 rows lie across lanes (row_lanes.h).
+ *   X n x d; codes, weights n; classes k; W k x depth; units 2 x d; += loss k, gradient k x depth.
+ */
 static void sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
-                         const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units,
-                         double *loss, double *gradient, real *scratch) {
+                         const real *weights, ptrdiff_t weight_step, const ptrdiff_t *classes,
+                         const real *W, ptrdiff_t k, const real *units, double *loss,
+                         double *gradient, real *scratch) {
+    const labels of = {codes, weights, weight_step};
     if (k == 1)
-        one_sigmoid_loss(X, n, d, codes, classes[0], W, units, loss, gradient, scratch);
+        one_sigmoid_loss(X, n, d, of, classes[0], W, units, loss, gradient, scratch);
     else
-        sigmoid_pass(X, n, d, codes, classes, W, k, units, loss, gradient, NULL, scratch);
+        sigmoid_pass(X, n, d, of, classes, W, k, units, loss, gradient, NULL, scratch);
 }
 
-/* The same, and += hessian k x depth x depth, the lower triangles A' diag(p (1 - p)) A. */
+/* The same, and += hessian k x depth x depth, the lower triangles A' diag(weight p (1 - p)) A. */
 static void sigmoid_loss_hessian(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
+                                 const real *weights, ptrdiff_t weight_step,
                                  const ptrdiff_t *classes, const real *W, ptrdiff_t k,
                                  const real *units, double *loss, double *gradient, double *hessian,
                                  real *scratch) {
-    sigmoid_pass(X, n, d, codes, classes, W, k, units, loss, gradient, hessian, scratch);
+    const labels of = {codes, weights, weight_step};
+    sigmoid_pass(X, n, d, of, classes, W, k, units, loss, gradient, hessian, scratch);
 }
 
 /* Of LANES rows of scores. */
@@ -127,14 +136,16 @@ static softmax_sums softmax_lanes(real *z, ptrdiff_t k) {
     return s;
 }
 
-/* z, transposed, becomes the residuals p - [code = c] of `rows` <= LANES rows; returns their
- * losses, summed in order of rows. */
-static double softmax_residuals(real *z, ptrdiff_t rows, const int32_t *codes, ptrdiff_t k) {
+/* z, transposed, becomes the residuals p - [code = c] of `rows` <= LANES rows, times their weights;
+ * returns their losses, summed in order of rows. */
+static double softmax_residuals(real *z, ptrdiff_t rows, labels of, ptrdiff_t k) {
+    const int32_t *codes = of.codes;
     real target[LANES] = {0}, losses[LANES], p_others[LANES], at[LANES];
     for (ptrdiff_t r = 0; r < rows; r++)
         target[r] = z[codes[r] * LANES + r];
     const softmax_sums s = softmax_lanes(z, k);
-    v_store(losses, v_add(v_log1p(s.others), v_sub(s.peak, v_load(target))));
+    const vec weight = row_weights(of, rows);
+    v_store(losses, v_mul(weight, v_add(v_log1p(s.others), v_sub(s.peak, v_load(target)))));
     v_store(p_others, v_div(s.others, v_add(v_set(1), s.others)));
     v_store(at, s.at);
     double loss = 0;
@@ -143,11 +154,13 @@ static double softmax_residuals(real *z, ptrdiff_t rows, const int32_t *codes, p
         *p = at[r] == (real)codes[r] ? -p_others[r] : *p - 1;
         loss += (double)losses[r];
     }
+    for (ptrdiff_t c = 0; c < k; c++)
+        v_store(z + c * LANES, v_mul(weight, v_load(z + c * LANES)));
     return loss;
 }
 
 /* z becomes residuals; returns the stretch's loss. `columns` holds panels * LANES * LANES. */
-static double softmax_rows(const stretch *s, ptrdiff_t rows, const int32_t *codes, real *columns) {
+static double softmax_rows(const stretch *s, ptrdiff_t rows, labels of, real *columns) {
     const ptrdiff_t stride = (s->capacity + SPARE) * LANES, square = LANES * LANES;
     double loss = 0;
     for (ptrdiff_t r = 0; r < rows; r += LANES) {
@@ -155,18 +168,20 @@ static double softmax_rows(const stretch *s, ptrdiff_t rows, const int32_t *code
         real *z = s->z + r * LANES;
         for (ptrdiff_t p = 0; p < s->panels; p++)
             transpose(z + p * stride, LANES, LANES, LANES, columns + p * square);
-        loss += softmax_residuals(columns, count, codes + r, s->k);
+        loss += softmax_residuals(columns, count, labels_from(of, r), s->k);
         for (ptrdiff_t p = 0; p < s->panels; p++)
             transpose(columns + p * square, LANES, LANES, LANES, z + p * stride);
     }
     return loss;
 }
 
-/* loss (1) += sum over rows of log(sum_c exp(z_c)) - z_code, and += its gradient, k x depth; k > 1.
- *   X n x d; codes n, each less than k; W k x depth; units 2 x d. */
+/* loss (1) += sum over rows of weight (log(sum_c exp(z_c)) - z_code), and += its gradient,
+ * k x depth; k > 1.
+ *   X n x d; codes n, each less than k; weights n; W k x depth; units 2 x d. */
 static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
-                         const real *W, ptrdiff_t k, const real *units, double *loss,
-                         double *gradient, real *scratch) {
+                         const real *weights, ptrdiff_t weight_step, const real *W, ptrdiff_t k,
+                         const real *units, double *loss, double *gradient, real *scratch) {
+    const labels of = {codes, weights, weight_step};
     const stretch s = prepare(d, W, k, scratch);
     for (ptrdiff_t r = 0; r < n; r += s.capacity) {
         const ptrdiff_t rows = n - r < s.capacity ? n - r : s.capacity;
@@ -174,7 +189,7 @@ static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t 
             clear_sums(&s, 0);
         standard_rows(&s, X + r * d, rows, units);
         score(&s, rows);
-        *loss += softmax_rows(&s, rows, codes + r, s.curvature);
+        *loss += softmax_rows(&s, rows, labels_from(of, r), s.curvature);
         add_gradient(&s, rows);
         if ((r + rows) % HMLC_BLOCK_ROWS == 0 || r + rows == n)
             flush_gradient(&s, gradient);

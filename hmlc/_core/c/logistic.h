@@ -33,13 +33,15 @@ static inline ptrdiff_t hmlc_logistic_few_scratch(ptrdiff_t d) {
 
 #define LOGISTIC_KERNELS(K, real)                                                                  \
     K(sigmoid_loss, const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,                 \
-      const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units, double *loss,       \
-      double *gradient, real *scratch)                                                             \
-    K(sigmoid_loss_hessian, const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,         \
-      const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units, double *loss,       \
-      double *gradient, double *hessian, real *scratch)                                            \
-    K(softmax_loss, const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes, const real *W,  \
+      const real *weights, ptrdiff_t weight_step, const ptrdiff_t *classes, const real *W,         \
       ptrdiff_t k, const real *units, double *loss, double *gradient, real *scratch)               \
+    K(sigmoid_loss_hessian, const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,         \
+      const real *weights, ptrdiff_t weight_step, const ptrdiff_t *classes, const real *W,         \
+      ptrdiff_t k, const real *units, double *loss, double *gradient, double *hessian,             \
+      real *scratch)                                                                               \
+    K(softmax_loss, const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,                 \
+      const real *weights, ptrdiff_t weight_step, const real *W, ptrdiff_t k, const real *units,   \
+      double *loss, double *gradient, real *scratch)                                               \
     K(scores, const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdiff_t k,                 \
       const real *units, real *out, real *scratch)                                                 \
     K(most_probable, const real *Z, ptrdiff_t n, ptrdiff_t k, ptrdiff_t *codes)                    \

@@ -12,17 +12,42 @@
 
 enum { GROUPS = HMLC_ROW_GROUPS, STRETCH_ROWS = GROUPS * LANES };
 
+/* What is known of a stretch's rows beside their columns. */
+typedef struct {
+    const int32_t *codes; /* each row's class */
+    const real *weights;  /* how often it counts: row r's is weights[r * weight_step] */
+    ptrdiff_t weight_step;
+} labels;
+
+/* The labels of the rows from r on. */
+INLINE labels labels_from(labels of, ptrdiff_t r) {
+    of.codes += r;
+    of.weights += r * of.weight_step;
+    return of;
+}
+
+/* The weights of LANES rows; 0 for those past `rows`. */
+INLINE vec row_weights(labels of, ptrdiff_t rows) {
+    if (rows < LANES) {
+        real lanes[LANES] = {0};
+        for (ptrdiff_t r = 0; r < rows; r++)
+            lanes[r] = of.weights[r * of.weight_step];
+        return v_load(lanes);
+    }
+    return of.weight_step ? v_load(of.weights) : v_set(*of.weights);
+}
+
 /* With m = sign * z: loss = log(1 + exp(m)), dloss/dz = sign * sigmoid(m), and
- * d2loss/dz2 = sigmoid(m) sigmoid(-m); all three from t = exp(-|m|), which cannot overflow. A sign
- * is -1 where the row is of the column's class, 1 where not (so no digits cancel), and 0 where
- * there is no row, which makes all three 0. */
-INLINE vec logistic(vec z, vec sign, vec *residual, vec *curvature) {
+ * d2loss/dz2 = sigmoid(m) sigmoid(-m), each times the row's weight; all three from t = exp(-|m|),
+ * which cannot overflow. A sign is -1 where the row is of the column's class, 1 where not (so no
+ * digits cancel). */
+INLINE vec logistic(vec z, vec sign, vec weight, vec *residual, vec *curvature) {
     const vec m = v_mul(sign, z), one = v_set(1);
     const vec t = v_exp(v_sub(v_set(0), v_abs(m)));
-    const vec q = v_div(one, v_add(one, t)), tq = v_mul(t, q), there = v_mul(sign, sign);
-    *residual = v_mul(sign, v_select(v_less(m, v_set(0)), tq, q));
-    *curvature = v_mul(there, v_mul(tq, q));
-    return v_mul(there, v_add(v_max(m, v_set(0)), v_log1p01(t)));
+    const vec q = v_div(one, v_add(one, t)), tq = v_mul(t, q);
+    *residual = v_mul(v_mul(weight, sign), v_select(v_less(m, v_set(0)), tq, q));
+    *curvature = v_mul(weight, v_mul(tq, q));
+    return v_mul(weight, v_add(v_max(m, v_set(0)), v_log1p01(t)));
 }
 
 /* -1 where a code is the class, else 1; without a branch, for labels are as good as random. */
@@ -108,27 +133,29 @@ INLINE void add_columns(const real *columns, ptrdiff_t d, const vec residual[], 
 }
 
 /* z becomes the residuals of a stretch's rows; returns their loss. */
-INLINE real one_sigmoid(vec z[], ptrdiff_t rows, const int32_t *codes, ptrdiff_t class) {
+INLINE real one_sigmoid(vec z[], ptrdiff_t rows, labels of, ptrdiff_t class) {
     real sign[STRETCH_ROWS] = {0};
     if (rows == STRETCH_ROWS)
         for (ptrdiff_t r = 0; r < STRETCH_ROWS; r++)
-            sign[r] = codes[r] == class ? -1 : 1;
+            sign[r] = of.codes[r] == class ? -1 : 1;
     else
         for (ptrdiff_t r = 0; r < rows; r++)
-            sign[r] = codes[r] == class ? -1 : 1;
+            sign[r] = of.codes[r] == class ? -1 : 1;
     vec loss = v_set(0), curvature;
 #if defined(__GNUC__)
 #pragma GCC unroll 4
 #endif
-    for (int g = 0; g < GROUPS; g++)
-        loss = v_add(loss, logistic(z[g], v_load(sign + g * LANES), &z[g], &curvature));
+    for (int g = 0; g < GROUPS; g++) {
+        const vec weight = row_weights(labels_from(of, g * LANES), rows - g * LANES);
+        loss = v_add(loss, logistic(z[g], v_load(sign + g * LANES), weight, &z[g], &curvature));
+    }
     return v_sum(loss);
 }
 
 /* See sigmoid_loss. */
-static void one_sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
-                             ptrdiff_t class, const real *W, const real *units, double *loss,
-                             double *gradient, real *scratch) {
+static void one_sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, labels of, ptrdiff_t class,
+                             const real *W, const real *units, double *loss, double *gradient,
+                             real *scratch) {
     real *columns = scratch + (size_t)(-(uintptr_t)scratch & 63) / sizeof(real);
     real *sums = columns + STRETCH_ROWS * d;
     vec z[GROUPS];
@@ -138,7 +165,7 @@ static void one_sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int3
             memset(sums, 0, (size_t)((d + 1) * LANES) * sizeof(real));
         load_columns(X + r * d, rows, d, units, columns);
         score_columns(columns, d, units, W, (uintptr_t)(X + r * d), z);
-        *loss += one_sigmoid(z, rows, codes + r, class);
+        *loss += one_sigmoid(z, rows, labels_from(of, r), class);
         add_columns(columns, d, z, sums);
         if ((r + rows) % HMLC_BLOCK_ROWS == 0 || r + rows == n)
             for (ptrdiff_t c = 0; c <= d; c++)

@@ -17,20 +17,28 @@ def _design(X: Reals, units: Reals) -> NDArray[Any]:
 
 
 def sigmoid_loss(
-    X: Reals, codes: Codes, classes: Classes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+    X: Reals,
+    codes: Codes,
+    weights: Reals,
+    classes: Classes,
+    W: Reals,
+    units: Reals,
+    loss: Sums,
+    gradient: Sums,
 ) -> None:
-    """Add every column's log(1 + exp(m)), m = -z in its class's rows and z in others."""
+    """Add every column's weighted log(1 + exp(m)), m = -z in its class's rows and z in others."""
     A = _design(X, units)
     sign = np.where(codes[:, None] == classes, -1, 1).astype(X.dtype)
     m = sign * (A @ W.T)
     t = np.exp(-np.abs(m))
-    loss += np.logaddexp(0, m).sum(axis=0)
-    gradient += (sign * np.where(m < 0, t, 1) / (1 + t)).T @ A
+    loss += (weights[:, None] * np.logaddexp(0, m)).sum(axis=0)
+    gradient += (weights[:, None] * sign * np.where(m < 0, t, 1) / (1 + t)).T @ A
 
 
 def sigmoid_loss_hessian(
     X: Reals,
     codes: Codes,
+    weights: Reals,
     classes: Classes,
     W: Reals,
     units: Reals,
@@ -38,26 +46,26 @@ def sigmoid_loss_hessian(
     gradient: Sums,
     hessian: Sums,
 ) -> None:
-    """Add losses and gradients, and the lower triangles of A' diag(p (1 - p)) A."""
-    sigmoid_loss(X, codes, classes, W, units, loss, gradient)
+    """Add losses and gradients, and the lower triangles of A' diag(weight p (1 - p)) A."""
+    sigmoid_loss(X, codes, weights, classes, W, units, loss, gradient)
     A = _design(X, units)
     t = np.exp(-np.abs(A @ W.T))
-    for c, curvature in enumerate((t / (1 + t) ** 2).T):
+    for c, curvature in enumerate((weights[:, None] * t / (1 + t) ** 2).T):
         hessian[c] += np.tril(A.T @ (curvature[:, None] * A))
 
 
 def softmax_loss(
-    X: Reals, codes: Codes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+    X: Reals, codes: Codes, weights: Reals, W: Reals, units: Reals, loss: Sums, gradient: Sums
 ) -> None:
-    """Add log(sum(exp(z))) - z_code over rows."""
+    """Add weight (log(sum(exp(z))) - z_code) over rows."""
     A = _design(X, units)
     log_p = A @ W.T
     log_softmax(log_p)
     rows = np.arange(len(X))
-    loss -= log_p[rows, codes].sum()
+    loss -= (weights * log_p[rows, codes]).sum()
     residual = np.exp(log_p)
     residual[rows, codes] -= 1
-    gradient += residual.T @ A
+    gradient += (weights[:, None] * residual).T @ A
 
 
 def scores(X: Reals, W: Reals, units: Reals, out: Reals) -> None:

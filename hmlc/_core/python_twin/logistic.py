@@ -29,17 +29,24 @@ def _dot(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def sigmoid_loss(
-    X: Reals, codes: Codes, classes: Classes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+    X: Reals,
+    codes: Codes,
+    weights: Reals,
+    classes: Classes,
+    W: Reals,
+    units: Reals,
+    loss: Sums,
+    gradient: Sums,
 ) -> None:
-    """Add every column's log(1 + exp(m)), m = -z in its class's rows and z in others."""
-    labels, weights = classes.tolist(), W.tolist()
-    for a, code in zip(_design(X, units), codes.tolist(), strict=True):
-        for c, w in enumerate(weights):
+    """Add every column's weighted log(1 + exp(m)), m = -z in its class's rows and z in others."""
+    labels, columns = classes.tolist(), W.tolist()
+    for a, code, weight in zip(_design(X, units), codes.tolist(), weights.tolist(), strict=True):
+        for c, w in enumerate(columns):
             sign = -1.0 if code == labels[c] else 1.0
             m = sign * _dot(a, w)
             t = math.exp(-abs(m))
-            loss[c] += max(m, 0.0) + math.log1p(t)
-            residual = sign * (t if m < 0 else 1.0) / (1.0 + t)
+            loss[c] += weight * (max(m, 0.0) + math.log1p(t))
+            residual = weight * sign * (t if m < 0 else 1.0) / (1.0 + t)
             for j, x in enumerate(a):
                 gradient[c, j] += residual * x
 
@@ -47,6 +54,7 @@ def sigmoid_loss(
 def sigmoid_loss_hessian(
     X: Reals,
     codes: Codes,
+    weights: Reals,
     classes: Classes,
     W: Reals,
     units: Reals,
@@ -54,28 +62,28 @@ def sigmoid_loss_hessian(
     gradient: Sums,
     hessian: Sums,
 ) -> None:
-    """Add losses and gradients, and the lower triangles of A' diag(p (1 - p)) A."""
-    sigmoid_loss(X, codes, classes, W, units, loss, gradient)
-    weights = W.tolist()
-    for a in _design(X, units):
-        for c, w in enumerate(weights):
+    """Add losses and gradients, and the lower triangles of A' diag(weight p (1 - p)) A."""
+    sigmoid_loss(X, codes, weights, classes, W, units, loss, gradient)
+    columns = W.tolist()
+    for a, weight in zip(_design(X, units), weights.tolist(), strict=True):
+        for c, w in enumerate(columns):
             t = math.exp(-abs(_dot(a, w)))
-            curvature = t / (1.0 + t) ** 2
+            curvature = weight * t / (1.0 + t) ** 2
             for i, x in enumerate(a):
                 for j in range(i + 1):
                     hessian[c, i, j] += curvature * x * a[j]
 
 
 def softmax_loss(
-    X: Reals, codes: Codes, W: Reals, units: Reals, loss: Sums, gradient: Sums
+    X: Reals, codes: Codes, weights: Reals, W: Reals, units: Reals, loss: Sums, gradient: Sums
 ) -> None:
-    """Add log(sum(exp(z))) - z_code over rows."""
-    weights = W.tolist()
-    for a, code in zip(_design(X, units), codes.tolist(), strict=True):
-        log_p = _log_softmax([_dot(a, w) for w in weights])
-        loss[0] -= log_p[code]
+    """Add weight (log(sum(exp(z))) - z_code) over rows."""
+    columns = W.tolist()
+    for a, code, weight in zip(_design(X, units), codes.tolist(), weights.tolist(), strict=True):
+        log_p = _log_softmax([_dot(a, w) for w in columns])
+        loss[0] -= weight * log_p[code]
         for c, value in enumerate(log_p):
-            residual = math.exp(value) - (1.0 if c == code else 0.0)
+            residual = weight * (math.exp(value) - (1.0 if c == code else 0.0))
             for j, x in enumerate(a):
                 gradient[c, j] += residual * x
 
