@@ -141,7 +141,11 @@ def test_names_of_a_frame_s_columns(tmp_path):
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**200), 2**200) | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text() | st.booleans() | st.integers(-9, 9), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -185,7 +189,7 @@ def test_arrays_of_any_layout(array, tmp_path):
         np.random.default_rng(1),
         np.random.RandomState(1),
         print,
-        {"a": 1},
+        {(1, 2): 1},
         1j,
         2**2000,
         np.array([1j]),
@@ -398,7 +402,8 @@ def test_newer_formats_are_refused_by_their_version(saved):
 ODD = st.sampled_from(
     [None, True, 0, -1, 1, 2, 10**6, 2**62, 10**300, 0.0, -1.0, 1e308, "", "tanh", [], {}, [0],
      {"array": 0}, {"array": -1}, {"array": 10**9}, {"float": "nan"}, {"float": "inf"},
-     {"tuple": []}, {"objects": [1, [2]]}, {"objects": ["a", "b"]}, "<f8", "<U9999999", "|O"]
+     {"tuple": []}, {"dict": [[[], 1]]}, {"dict": [[0, 1, 2]]},
+     {"objects": [1, [2]]}, {"objects": ["a", "b"]}, "<f8", "<U9999999", "|O"]
 )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """Parameters and learned values in JSON: what it has is written so, the rest under a tag.
 
-Arrays are {"array": index}, arrays of objects {"objects": [...]}, tuples {"tuple": [...]}, and
-numbers that are not finite {"float": "inf"}. What cannot be written is refused.
+Arrays are {"array": index}, arrays of objects {"objects": [...]}, tuples {"tuple": [...]},
+dictionaries {"dict": [[key, value], ...]}, and numbers that are not finite {"float": "inf"}. What
+cannot be written is refused.
 """
 
 import math
@@ -37,6 +38,8 @@ def encoded(value: Any, name: str, arrays: list[Array], depth: int = 0) -> Any:
     if depth < MAX_DEPTH and type(value) in (list, tuple):
         items = [encoded(item, name, arrays, depth + 1) for item in value]
         return items if type(value) is list else {"tuple": items}
+    if depth < MAX_DEPTH and type(value) is dict:
+        return {"dict": [_pair(key, item, name, arrays, depth) for key, item in value.items()]}
     if type(value) in (np.ndarray, np.memmap):
         if value.dtype == object and value.ndim == 1 and depth == 0:
             return {"objects": [_plain(item, name) for item in value]}
@@ -48,8 +51,14 @@ def encoded(value: Any, name: str, arrays: list[Array], depth: int = 0) -> Any:
         what += f" of {value.dtype}"
     raise TypeError(
         f"{name} is a {what}, which a file cannot hold; expected None, a number, a string, or a "
-        "list, tuple or array of them (for random_state: a seed)"
+        "list, tuple, dictionary or array of them (for random_state: a seed)"
     )
+
+
+def _pair(key: Any, value: Any, name: str, arrays: list[Array], depth: int) -> list[Any]:
+    """Return a dictionary's entry; its key is a label."""
+    label = _plain(key.item() if isinstance(key, np.generic) else key, name)
+    return [label, encoded(value, name, arrays, depth + 1)]
 
 
 def _plain(item: Any, name: str) -> Any:
@@ -88,6 +97,13 @@ def _decode(value: Any, arrays: list[Array | None], depth: int = 0) -> Any:
         return float(content)
     if tag == "tuple" and isinstance(content, list):
         return tuple(_decode(item, arrays, depth + 1) for item in content)
+    if tag == "dict" and isinstance(content, list):
+        if not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
+            raise ValueError("a dictionary's entries are not pairs")
+        return {
+            _plain(key, "a dictionary's keys"): _decode(item, arrays, depth + 1)
+            for key, item in content
+        }
     if tag == "objects" and isinstance(content, list):
         objects = np.empty(len(content), object)
         objects[:] = [_plain(item, "an array of objects") for item in content]
