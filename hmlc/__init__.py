@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from hmlc._sklearn import DataConversionWarning, NotFittedError
     from hmlc.basis import PolynomialFeatures, SinusoidFeatures
     from hmlc.features import StandardScaler
-    from hmlc.gaussian_anomaly import GaussianAnomalyDetector, ThresholdSelection, select_threshold
+    from hmlc.gaussian_anomaly import GaussianAnomalyDetector
     from hmlc.k_means import KMeans
     from hmlc.linear_regression import LinearRegression
     from hmlc.logistic_regression import LogisticRegression
     from hmlc.multilayer_perceptron import MLPClassifier, MLPRegressor
+    from hmlc.threshold_selection import ThresholdSelection, select_threshold
 
 __version__ = "0.1.0"
 
@@ -62,11 +63,12 @@ _HOMES = {
         "_sklearn": ("DataConversionWarning", "NotFittedError"),
         "basis": ("PolynomialFeatures", "SinusoidFeatures"),
         "features": ("StandardScaler",),
-        "gaussian_anomaly": ("GaussianAnomalyDetector", "ThresholdSelection", "select_threshold"),
+        "gaussian_anomaly": ("GaussianAnomalyDetector",),
         "k_means": ("KMeans",),
         "linear_regression": ("LinearRegression",),
         "logistic_regression": ("LogisticRegression",),
         "multilayer_perceptron": ("MLPClassifier", "MLPRegressor"),
+        "threshold_selection": ("ThresholdSelection", "select_threshold"),
     }.items()
     for name in names
 }

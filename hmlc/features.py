@@ -152,7 +152,8 @@ class StandardScaler(Transformer):
         """
         n_jobs = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        self._keep(X, matrix, column_moments(matrix, n_jobs))
+        self._keep(column_moments(matrix, n_jobs))
+        self._keep_features(X, matrix)
         return self
 
     def _check_parameters(self) -> int | None:
@@ -192,15 +193,16 @@ class StandardScaler(Transformer):
         before = getattr(self, "_moments", None)
         matrix = self._as_chunk(X, before is None)
         moments = column_moments(matrix, n_jobs)
-        self._keep(X, matrix, moments if before is None else before.joined(moments))
+        self._keep(moments if before is None else before.joined(moments))
+        if before is None:
+            self._keep_features(X, matrix)
         return self
 
-    def _keep(self, X: Any, matrix: Array, moments: Moments) -> None:
+    def _keep(self, moments: Moments) -> None:
         self._moments = moments
-        self.mean_ = moments.mean
+        self.mean_ = moments.mean.copy()
         self.variance_ = moments.variance
         self.scale_ = moments.scale
-        self._keep_features(X, matrix)
 
     def transform(self, X: Any) -> Any:
         """Return (X - mean_) / scale_, of shape X's, float32 for float32 and else float64.
@@ -243,7 +245,8 @@ class StandardScaler(Transformer):
         """
         n_jobs = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        self._keep(X, matrix, column_moments(matrix, n_jobs))
+        self._keep(column_moments(matrix, n_jobs))
+        self._keep_features(X, matrix)
         return self._in_container(self._standardise(matrix, n_jobs), X)
 
     def inverse_transform(self, X: Any) -> Any:
@@ -282,6 +285,11 @@ class FeatureMap:
     def is_identity(self) -> bool:
         """Whether the columns are X's own."""
         return self.polynomial_degree == 1 and self.sinusoid_degree == 0
+
+    def is_like(self, other: "FeatureMap") -> bool:
+        """Return whether the columns made are functions of the same degrees."""
+        degrees = (other.polynomial_degree, other.sinusoid_degree)
+        return (self.polynomial_degree, self.sinusoid_degree) == degrees
 
     def fit(self, X: Array, n_jobs: int | None = None) -> Array:
         """Learn a matrix's standard units; return its columns.

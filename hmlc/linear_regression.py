@@ -363,6 +363,11 @@ class LinearRegression(Estimator):
                 "and sinusoid_degree=0"
             )
         before = getattr(self, "_seen", None)
+        if before is not None and not features.is_like(self._features):
+            raise ValueError(
+                "polynomial_degree or sinusoid_degree was changed since the rows before; expected "
+                "those of the first partial_fit, or a fit first"
+            )
         matrix = self._as_chunk(X, before is None)
         target = _validate.check_target(y, len(matrix))
         if before is not None and target.shape[1:] != np.shape(self.intercept_):
@@ -379,7 +384,8 @@ class LinearRegression(Estimator):
         self._learn(scatter, dtype, columns.shape[1], is_vector=target.ndim == 1)
         self._seen = _Seen(scatter, dtype)
         self._features = features
-        self._keep_features(X, matrix)
+        if before is None:
+            self._keep_features(X, matrix)
         return self
 
     def _learn(

@@ -1,5 +1,6 @@
 """The detector against SciPy, scikit-learn and the original's published result."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.covariance import EmpiricalCovariance
 
 import hmlc
 from hmlc import GaussianAnomalyDetector, NotFittedError, select_threshold
+from hmlc._chi_squared import upper_quantile
 
 SERVER = Path(__file__).resolve().parents[2] / "shared" / "data" / "server-operational-params.csv"
 
@@ -163,8 +165,24 @@ def test_the_threshold_without_labels_is_the_chi_squared_tail(d, rng):
     detector = GaussianAnomalyDetector(contamination=None).fit(rng.normal(size=(2000, d)))
     at_mean = detector.score_samples(detector.mean_[None])[0]
     squares = 2 * (at_mean - detector.threshold_)
-    exact = chi2.isf(0.001, d)
-    assert exact * (1 - 1e-3) < squares < exact * 1.035
+    assert squares == pytest.approx(chi2.isf(0.001, d), rel=1e-11)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 7, 10, 784, 3001])
+@pytest.mark.parametrize("share", [1e-200, 1e-20, 1e-6, 0.001, 0.05, 0.3, 0.5])
+def test_chi_squared_quantiles_are_scipys(d, share):
+    assert upper_quantile(share, d) == pytest.approx(chi2.isf(share, d), rel=1e-13)
+
+
+def test_chi_squared_quantiles_without_a_number():
+    assert upper_quantile(5e-324, 2) == upper_quantile(1e-200, 2)
+
+
+def test_contamination_may_be_any_number(rng):
+    X = rng.normal(size=(200, 2))
+    shares = (Fraction(1, 20), 0.05)
+    one, other = (GaussianAnomalyDetector(contamination=share).fit(X) for share in shares)
+    assert one.threshold_ == other.threshold_
 
 
 def test_labels_decide(covariance, dtype, rng, backend):

@@ -4,6 +4,7 @@ import itertools
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
@@ -108,7 +109,7 @@ def test_gaussian_of_chunks_is_numpys_of_all(covariance, rows, backend):
         np.testing.assert_allclose(detector.covariance_ / scale, expected / scale, atol=1e-12)
 
 
-@pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 0.5])
+@pytest.mark.parametrize("share", [1e-6, 0.001, 0.01, 0.1, 0.5, Fraction(1, 20)])
 @pytest.mark.parametrize("d", [1, 3, 40])
 def test_the_threshold_is_the_gaussians_own_tail(d, share, rng):
     from scipy.stats import chi2
@@ -116,8 +117,7 @@ def test_the_threshold_is_the_gaussians_own_tail(d, share, rng):
     detector = GaussianAnomalyDetector(contamination=share).partial_fit(rng.normal(size=(500, d)))
     at_mean = detector.score_samples(detector.mean_[None])[0]
     squares = 2 * (at_mean - detector.threshold_)
-    # Wilson and Hilferty are up to 4 % off for one column.
-    assert squares == pytest.approx(chi2.isf(share, d), rel=0.04)
+    assert squares == pytest.approx(chi2.isf(float(share), d), rel=1e-11)
 
 
 @by_model
@@ -147,6 +147,46 @@ def test_chunks_must_be_alike(rows):
     detector = GaussianAnomalyDetector().partial_fit(rows)
     with pytest.raises(ValueError, match="covariance was changed since the rows before"):
         detector.set_params(covariance="full").partial_fit(rows)
+
+
+def test_made_columns_must_stay_the_same(rows):
+    """Cubes and squares of one column are as many as its sines of three."""
+    X, y = rows[:, :1] / 3, rows[:, 0] ** 2
+    model = LinearRegression(polynomial_degree=3, normalize=False).partial_fit(X, y)
+    before = learned(model)
+    for degrees in ((1, 2), (2, 1)):
+        changed = dict(zip(("polynomial_degree", "sinusoid_degree"), degrees, strict=True))
+        with pytest.raises(ValueError, match="sinusoid_degree was changed since the rows before"):
+            model.set_params(**changed).partial_fit(X, y)
+    assert learned(model) == before
+    model.set_params(polynomial_degree=3, sinusoid_degree=0).partial_fit(X, y)
+
+
+@by_model
+def test_names_once_known_are_kept(make, rows):
+    frame = pd.DataFrame(rows, columns=list("abcd"))
+    model = make()
+    y = target_of(model, rows)
+    model.partial_fit(frame, y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.partial_fit(rows, y)
+    assert model.feature_names_in_.tolist() == list("abcd")
+    before = learned(model)
+    with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+        model.partial_fit(frame[list("dcba")], y)
+    assert learned(model) == before
+
+
+@by_model
+def test_results_are_not_what_is_kept(make, rows):
+    model, other = make(), make()
+    y = target_of(model, rows)
+    for each in (model, other):
+        each.partial_fit(rows, y)
+    for name in ("mean_", "variance_", "scale_", "covariance_", "coef_"):
+        if getattr(model, name, None) is not None:
+            getattr(model, name)[:] = 77
+    assert learned(model.partial_fit(rows, y)) == learned(other.partial_fit(rows, y))
 
 
 def test_what_a_fit_leaves(rows):

@@ -13,11 +13,12 @@ import numpy as np
 
 from hmlc import _network, _validate, basis, gaussian_anomaly, linear_regression
 from hmlc._estimator import in_both_types
+from hmlc._gaussian import Gaussian
 from hmlc._saving.state import Reader, State
 from hmlc._scatter import Scatter
 from hmlc.basis import PolynomialFeatures, SinusoidFeatures
 from hmlc.features import FeatureMap, Moments, StandardScaler
-from hmlc.gaussian_anomaly import GaussianAnomalyDetector, _Gaussian
+from hmlc.gaussian_anomaly import GaussianAnomalyDetector
 from hmlc.k_means import KMeans
 from hmlc.linear_regression import LinearRegression
 from hmlc.logistic_regression import LogisticRegression
@@ -227,7 +228,7 @@ def _restore_gaussian(model: Any, state: Reader) -> None:
         whitener = state.positive("whitener", (d,))
     model.threshold_ = state.number("threshold_")
     normaliser = state.number("normaliser")
-    model._gaussian = _Gaussian(
+    model._gaussian = Gaussian(
         model.mean_, model.variance_, model.covariance_, whitener, normaliser
     )
     model._seen = None

@@ -1,0 +1,107 @@
+"""The threshold on a score that finds labelled anomalies best."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmlc import _validate
+from hmlc._backend import kernels
+
+Array = NDArray[Any]
+Vector = NDArray[np.float64]
+
+
+class ThresholdSelection(NamedTuple):
+    """What `select_threshold` found; ``threshold, f1 = result[:2]``.
+
+    Attributes
+    ----------
+    threshold : float
+        Rows with ``score < threshold`` are flagged as anomalies.
+    f1, precision, recall : float
+        Of that threshold, on the labels given.
+    thresholds : array of shape (n_distinct_scores,)
+        Every threshold that flags another set of rows, rising; of the scores' float type.
+    precisions, recalls, f1s : float64 arrays of shape (n_distinct_scores,)
+        Of each of them.
+
+    Examples
+    --------
+    >>> from hmlc import select_threshold
+    >>> found = select_threshold([1, 0, 1, 0], [-9.0, -7.0, -5.0, -1.0])
+    >>> found.threshold, found.f1, found.recall
+    (-3.0, 0.8, 1.0)
+    >>> found.thresholds
+    array([-8., -6., -3., -1.])
+    """
+
+    threshold: float
+    f1: float
+    precision: float
+    recall: float
+    thresholds: Array
+    precisions: Vector
+    recalls: Vector
+    f1s: Vector
+
+
+def select_threshold(labels: Any, scores: Any) -> ThresholdSelection:
+    """Choose the threshold on a score that finds labelled anomalies with the largest F1.
+
+    A row is flagged where ``score < threshold``: low densities are anomalous. The sweep over the
+    sorted scores is exact: it tries every set of rows that a threshold can flag (rows of equal
+    score are flagged together), in O(n log n), where a grid of thresholds misses most.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_rows,)
+        1 or True for an anomaly, 0 or False for a normal row; at least one anomaly.
+    scores : array-like of shape (n_rows,)
+        Densities or log-densities, or any score that is lower for the more anomalous. They are
+        compared as float32 where they are float32, else as float64; -infinity is allowed.
+
+    Returns
+    -------
+    ThresholdSelection
+        Threshold and F1 first, then precision and recall, then all four along the sweep. A
+        threshold is the midpoint between the largest score flagged and the smallest that is not,
+        or the latter where no number lies between; the last, which flags every row, is the
+        number next above the largest score. Of equal F1 the lowest threshold is chosen.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a label is neither 0 nor 1, none is 1, or a score is NaN or +infinity.
+    TypeError
+        If labels or scores are not numbers.
+
+    Notes
+    -----
+    Of k rows flagged, t of them among the p anomalies: precision t / k, recall t / p and
+    F1 = 2 t / (k + p), their harmonic mean (van Rijsbergen, Information Retrieval, 1979, ch. 7).
+
+    Examples
+    --------
+    >>> from hmlc import select_threshold
+    >>> threshold, f1 = select_threshold([1, 0, 1, 0], [-9.0, -2.0, -7.0, -1.0])[:2]
+    >>> threshold, f1
+    (-4.5, 1.0)
+    """
+    flags = _validate.check_flags(labels, "labels")
+    values = _validate.check_scores(scores, len(flags))
+    if not flags.any():
+        raise ValueError("labels must hold at least one anomaly (1 or True); got none")
+    thresholds = np.empty(len(values), values.dtype)
+    precisions, recalls, f1s = (np.empty(len(values)) for _ in range(3))
+    count, best = kernels().threshold.sweep(values, flags, thresholds, precisions, recalls, f1s)
+    return ThresholdSelection(
+        float(thresholds[best]),
+        float(f1s[best]),
+        float(precisions[best]),
+        float(recalls[best]),
+        thresholds[:count],
+        precisions[:count],
+        recalls[:count],
+        f1s[:count],
+    )
