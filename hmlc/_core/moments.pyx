@@ -11,8 +11,9 @@ cdef extern from "moments.h" nogil:
     #define moments_standardise(X, ...) HMLC_CALL(moments, standardise, X, __VA_ARGS__)
     """
     int hmlc_moments_select()
-    void moments_update(const void *X, Py_ssize_t n, Py_ssize_t d, double *count, double *mean,
-                        double *m2, void *scratch) noexcept
+    void moments_update(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                        Py_ssize_t step, double *count, double *mean, double *m2,
+                        void *scratch) noexcept
     void moments_standardise(const void *X, Py_ssize_t n, Py_ssize_t d, const void *mean,
                              const void *scale, void *out, void *scratch) noexcept
 
@@ -20,16 +21,21 @@ if hmlc_moments_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
 
 
-def update(const real[:, ::1] X, double[::1] count, double[::1] mean, double[::1] m2):
+def update(const real[:, ::1] X, const real[:] weights, double[::1] count, double[::1] mean,
+           double[::1] m2):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1]
+    cdef Py_ssize_t step = weights.strides[0] // <Py_ssize_t>sizeof(real)
     if mean.shape[0] != d or m2.shape[0] != d or count.shape[0] != 1:
         raise ValueError("update: lengths of count, mean and m2 do not fit X")
+    if weights.shape[0] != n or step not in (0, 1):
+        raise ValueError("update: weights are not one a row, contiguous or of stride 0")
     if n == 0 or d == 0:
         return
-    cdef real[::1] scratch = np.empty((3 * d + 1) * 16,
+    cdef Py_ssize_t width = max(d, min(16 * d, 1024))
+    cdef real[::1] scratch = np.empty((19 if step else 4) * width,
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
-        moments_update(&X[0, 0], n, d, &count[0], &mean[0], &m2[0], &scratch[0])
+        moments_update(&X[0, 0], n, d, &weights[0], step, &count[0], &mean[0], &m2[0], &scratch[0])
 
 
 def standardise(const real[:, ::1] X, const real[::1] mean, const real[::1] scale,

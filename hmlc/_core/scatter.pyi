@@ -5,6 +5,7 @@ from hmlc._core._types import Matrix, Real, Vector
 def update(
     X: Matrix[Real],
     Y: Matrix[Real],
+    weights: Vector[Real],
     count: Vector[np.float64],
     origin: Vector[np.float64],
     sums: Vector[np.float64],

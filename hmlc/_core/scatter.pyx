@@ -14,8 +14,9 @@ cdef extern from "scatter.h" nogil:
     int HMLC_BLOCK_ROWS
     int hmlc_scatter_select()
     void scatter_update(const void *X, const void *Y, Py_ssize_t n, Py_ssize_t d, Py_ssize_t t,
-                        double *count, double *origin, double *sums, double *S, Py_ssize_t start,
-                        Py_ssize_t stop, void *scratch) noexcept
+                        const void *weights, Py_ssize_t step, double *count, double *origin,
+                        double *sums, double *S, Py_ssize_t start, Py_ssize_t stop,
+                        void *scratch) noexcept
     void scatter_merge(double *S, const double *T, Py_ssize_t m, double *count, double *origin,
                        double *sums, double more, const double *more_origin,
                        const double *more_sums, double *scratch) noexcept
@@ -31,29 +32,34 @@ cdef Py_ssize_t lanes = 16
 
 cdef int check_state(str name, double[::1] count, double[::1] origin, double[::1] sums,
                      double[:, ::1] S, Py_ssize_t m) except -1:
-    if (count.shape[0] != 1 or origin.shape[0] != m or sums.shape[0] != m or S.shape[0] != m
+    if (count.shape[0] != 2 or origin.shape[0] != m or sums.shape[0] != m or S.shape[0] != m
             or S.shape[1] != m):
         raise ValueError(f"{name}: sizes of count, origin, sums and S do not fit")
     return 0
 
 
-def update(const real[:, ::1] X, const real[:, ::1] Y, double[::1] count, double[::1] origin,
-           double[::1] sums, double[:, ::1] S, Py_ssize_t start, Py_ssize_t stop):
+def update(const real[:, ::1] X, const real[:, ::1] Y, const real[:] weights, double[::1] count,
+           double[::1] origin, double[::1] sums, double[:, ::1] S, Py_ssize_t start,
+           Py_ssize_t stop):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], t = Y.shape[1], m = d + t
+    cdef Py_ssize_t step = weights.strides[0] // <Py_ssize_t>sizeof(real)
     if Y.shape[0] != n:
         raise ValueError("update: X and Y have not as many rows")
+    if weights.shape[0] != n or step not in (0, 1):
+        raise ValueError("update: weights are not one a row, contiguous or of stride 0")
     check_state("update", count, origin, sums, S, m)
     if start < 0 or start > stop or stop > m or start % lanes != 0:
         raise ValueError("update: start and stop are not rows of S, start a multiple of 16")
     if n == 0 or d == 0 or start == stop:
         return
     cdef Py_ssize_t width = (m + lanes - 1) // lanes * lanes
-    cdef real[::1] scratch = np.empty((HMLC_BLOCK_ROWS + 3) * width + lanes,
-                                      dtype=np.float32 if real is float else np.float64)
+    cdef real[::1] scratch = np.empty(
+        (HMLC_BLOCK_ROWS + 3) * width + HMLC_BLOCK_ROWS + lanes,
+        dtype=np.float32 if real is float else np.float64)
     cdef const real *y = &X[0, 0] if t == 0 else &Y[0, 0]
     with nogil:
-        scatter_update(&X[0, 0], y, n, d, t, &count[0], &origin[0], &sums[0], &S[0, 0], start,
-                       stop, &scratch[0])
+        scatter_update(&X[0, 0], y, n, d, t, &weights[0], step, &count[0], &origin[0], &sums[0],
+                       &S[0, 0], start, stop, &scratch[0])
 
 
 def merge(double[::1] count, double[::1] origin, double[::1] sums, double[:, ::1] S,

@@ -1,7 +1,11 @@
 /* Mean and sum of squared deviations of every column, and the change to standard units. */
-#include "simd.h"
+#include "row_weights.h"
 
 #include "moments.h"
+
+/* A block's deviations are taken from its own mean where it weighs so many times the rows before.
+ */
+enum { GROWTH = 8 };
 
 /* Folded rows that are read through before the next columns: they stay in the first cache. */
 enum { DEPTH = 16 };
@@ -20,11 +24,11 @@ static void repeat(real *values, ptrdiff_t d, ptrdiff_t fold) {
 /* Vectors that are summed side by side, for a sum waits for the one before it. */
 enum { WIDE = REGS <= 2 ? 4 / REGS : 1 };
 
-/* sum1 += x - shift and sum2 += (x - shift)^2 over `depth` stretches of `vectors` vectors, each
- * `stride` values after the one before. The sums stay in registers along the depth, and the next
- * `depth` stretches are asked for. */
+/* sum1 += w (x - shift) and sum2 += w (x - shift)^2 over `depth` stretches of `vectors` vectors,
+ * each `stride` values after the one before, and the weights `step` values. The sums stay in
+ * registers along the depth, and the next `depth` stretches are asked for. */
 INLINE void add_vectors(int vectors, const real *x, ptrdiff_t depth, ptrdiff_t stride,
-                        const real *shift, real *sum1, real *sum2) {
+                        const real *w, ptrdiff_t step, const real *shift, real *sum1, real *sum2) {
     vec s[WIDE], first[WIDE], second[WIDE];
     UNROLL
     for (int k = 0; k < vectors; k++) {
@@ -32,14 +36,14 @@ INLINE void add_vectors(int vectors, const real *x, ptrdiff_t depth, ptrdiff_t s
         first[k] = v_load(sum1 + k * LANES);
         second[k] = v_load(sum2 + k * LANES);
     }
-    for (ptrdiff_t r = 0; r < depth; r++, x += stride) {
+    for (ptrdiff_t r = 0; r < depth; r++, x += stride, w += step) {
         const uintptr_t next = (uintptr_t)x + (uintptr_t)(depth * stride) * sizeof(real);
         UNROLL
         for (int k = 0; k < vectors; k++) {
             prefetch(next + (uintptr_t)k * sizeof(vec));
-            const vec e = v_sub(v_load(x + k * LANES), s[k]);
-            first[k] = v_add(first[k], e);
-            second[k] = v_fma(e, e, second[k]);
+            const vec e = v_sub(v_load(x + k * LANES), s[k]), v = v_load(w + k * LANES);
+            first[k] = v_fma(v, e, first[k]);
+            second[k] = v_fma(v_mul(v, e), e, second[k]);
         }
     }
     UNROLL
@@ -51,18 +55,26 @@ INLINE void add_vectors(int vectors, const real *x, ptrdiff_t depth, ptrdiff_t s
 
 /* The same over stretches of `length` values. */
 static void add_deviations(const real *x, ptrdiff_t depth, ptrdiff_t stride, ptrdiff_t length,
-                           const real *shift, real *sum1, real *sum2) {
+                           const real *w, ptrdiff_t step, const real *shift, real *sum1,
+                           real *sum2) {
     ptrdiff_t j = 0;
     for (; j + WIDE * LANES <= length; j += WIDE * LANES)
-        add_vectors(WIDE, x + j, depth, stride, shift + j, sum1 + j, sum2 + j);
+        add_vectors(WIDE, x + j, depth, stride, w + j, step, shift + j, sum1 + j, sum2 + j);
     for (; j + LANES <= length; j += LANES)
-        add_vectors(1, x + j, depth, stride, shift + j, sum1 + j, sum2 + j);
+        add_vectors(1, x + j, depth, stride, w + j, step, shift + j, sum1 + j, sum2 + j);
     for (; j < length; j++)
         for (ptrdiff_t r = 0; r < depth; r++) {
-            const real e = x[r * stride + j] - shift[j];
-            sum1[j] += e;
-            sum2[j] = r_fma(e, e, sum2[j]);
+            const real e = x[r * stride + j] - shift[j], v = w[r * step + j];
+            sum1[j] = r_fma(v, e, sum1[j]);
+            sum2[j] = r_fma(v * e, e, sum2[j]);
         }
+}
+
+/* The weight of each of `rows` rows, d times. */
+static void spread(const real *weights, ptrdiff_t step, ptrdiff_t rows, ptrdiff_t d, real *out) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t j = 0; j < d; j++)
+            *out++ = weights[r * step];
 }
 
 /* The sums over the folded rows: row r and row r + half, then halves of that. The last vector runs
@@ -73,57 +85,86 @@ static void unfold(real *sums, ptrdiff_t d) {
             v_store(sums + j, v_add(v_load(sums + j), v_load(sums + half * d + j)));
 }
 
-/* Sums of a block's deviations from `shift`; `scratch` holds shift, sum1 and sum2 of fold * d.
- * Of the sums the first d are left. */
-static void sum_block(const real *X, ptrdiff_t n, ptrdiff_t d, const double *shift, real *scratch) {
-    const ptrdiff_t fold = rows_folded(d), width = fold * d, folded = n / fold;
-    real *sum1 = scratch + width, *sum2 = sum1 + width;
-    for (ptrdiff_t j = 0; j < d; j++)
-        scratch[j] = (real)shift[j];
-    repeat(scratch, d, fold);
+/* A block of rows, and their weights; scratch holds the shift from which deviations are taken, sum1
+ * and sum2, of fold * d each, and then what values weigh: of step 0 those of a folded row. */
+typedef struct {
+    const real *X, *weights;
+    ptrdiff_t rows, d, step;
+    real *scratch;
+} block;
+
+/* Sums of a block's deviations from the first d of scratch. Of the sums the first d are left. */
+static void sum_block(const block *b) {
+    const ptrdiff_t fold = rows_folded(b->d), width = fold * b->d, folded = b->rows / fold;
+    const ptrdiff_t step = b->step == 0 ? 0 : width;
+    real *shift = b->scratch, *sum1 = shift + width, *sum2 = sum1 + width, *w = sum2 + width;
+    repeat(shift, b->d, fold);
     memset(sum1, 0, (size_t)(2 * width) * sizeof(real));
-    for (ptrdiff_t r = 0; r < folded; r += DEPTH) {
+    for (ptrdiff_t r = 0; r * fold < b->rows; r += DEPTH) {
         const ptrdiff_t depth = folded - r < DEPTH ? folded - r : DEPTH;
-        add_deviations(X + r * width, depth, width, width, scratch, sum1, sum2);
+        const ptrdiff_t over = depth < DEPTH ? b->rows - folded * fold : 0;
+        const real *X = b->X + r * width;
+        if (step != 0)
+            spread(b->weights + r * fold, 1, depth * fold + over, b->d, w);
+        add_deviations(X, depth, width, width, w, step, shift, sum1, sum2);
+        add_deviations(X + depth * width, 1, width, over * b->d, w + depth * step, step, shift,
+                       sum1, sum2);
     }
-    add_deviations(X + folded * width, 1, width, (n - folded * fold) * d, scratch, sum1, sum2);
-    unfold(sum1, d);
-    unfold(sum2, d);
+    unfold(sum1, b->d);
+    unfold(sum2, b->d);
 }
 
 /* Chan, Golub and LeVeque (1979), eq. 2.1: joins a block's moments about its shift to the state. */
-static void merge_block(ptrdiff_t n, ptrdiff_t d, const real *scratch, double *count, double *mean,
-                        double *m2) {
-    const real *sum1 = scratch + rows_folded(d) * d, *sum2 = sum1 + rows_folded(d) * d;
-    const double before = *count, after = before + (double)n, part = (double)n / after;
-    for (ptrdiff_t j = 0; j < d; j++) {
-        const double own = (double)sum1[j] * (1 / (double)n);
-        const double delta = (double)scratch[j] + own - mean[j];
+static void merge_block(const block *b, double weight, double *count, double *mean, double *m2) {
+    const real *sum1 = b->scratch + rows_folded(b->d) * b->d, *sum2 = sum1 + (sum1 - b->scratch);
+    const double before = *count, after = before + weight, part = weight / after;
+    for (ptrdiff_t j = 0; j < b->d; j++) {
+        const double own = (double)sum1[j] * (1 / weight);
+        const double delta = (double)b->scratch[j] + own - mean[j];
         m2[j] += (double)sum2[j] - (double)sum1[j] * own + delta * delta * (before * part);
         mean[j] += delta * part;
     }
     *count = after;
 }
 
+/* The block's mean as its shift, and as the mean of a state without rows: summed about its first
+ * row of any weight. */
+static void shift_to_own_mean(const block *b, double weight, double count, double *mean) {
+    const real *sum1 = b->scratch + rows_folded(b->d) * b->d;
+    memcpy(b->scratch, b->X + first_weighty(b->weights, b->step) * b->d,
+           (size_t)b->d * sizeof(real));
+    sum_block(b);
+    for (ptrdiff_t j = 0; j < b->d; j++) {
+        const double own = (double)b->scratch[j] + (double)sum1[j] / weight;
+        b->scratch[j] = (real)own;
+        mean[j] = count == 0 ? own : mean[j];
+    }
+}
+
 /* Adds n rows to the moments (count, mean, m2) of d columns, in blocks of HMLC_BLOCK_ROWS.
- *   X n x d; count 1; mean, m2 d; scratch (3 * d + 1) * LANES.
- * Deviations are taken from the mean so far (of the first block: from its first row, then its
- * mean), so a constant column has m2 = 0 exactly and nothing cancels when the mean is far from 0.
- * Sums: within a block rows r, r + fold, ... in order, then those in a tree; blocks in float64. */
-static void update(const real *X, ptrdiff_t n, ptrdiff_t d, double *count, double *mean, double *m2,
-                   real *scratch) {
+ *   X n x d; weights n, step 1, or one weight for all, step 0; count 1, the sum of weights; mean,
+ * m2 d; scratch (step ? 19 : 4) * width, width d or, below 4 LANES, LANES * d. Deviations are taken
+ * from the mean so far (of a block that outweighs all before it GROWTH times: from its first row,
+ * then its mean), so a constant column has m2 = 0 exactly and nothing cancels when the mean is far
+ * from 0. Rows of weight 0 are as if absent, but for what is no number. Sums: within a block rows
+ * r, r + fold, ... in order, then those in a tree; blocks in float64. */
+static void update(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights, ptrdiff_t step,
+                   double *count, double *mean, double *m2, real *scratch) {
+    if (step == 0)
+        spread(weights, 0, rows_folded(d), d, scratch + 3 * rows_folded(d) * d);
     for (ptrdiff_t r = 0; r < n; r += HMLC_BLOCK_ROWS) {
         const ptrdiff_t rows = n - r < HMLC_BLOCK_ROWS ? n - r : HMLC_BLOCK_ROWS;
-        const real *block = X + r * d;
-        if (*count == 0) {
+        const block b = {X + r * d, weights + r * step, rows, d, step, scratch};
+        const double weight = total_weight(b.weights, step, rows);
+        if (weight == 0)
+            continue;
+        if (weight > GROWTH * *count)
+            shift_to_own_mean(&b, weight, *count, mean);
+        else
             for (ptrdiff_t j = 0; j < d; j++)
-                mean[j] = block[j];
-            sum_block(block, rows, d, mean, scratch);
-            for (ptrdiff_t j = 0; j < d; j++)
-                mean[j] += (double)scratch[rows_folded(d) * d + j] / (double)rows;
-        }
-        sum_block(block, rows, d, mean, scratch);
-        merge_block(rows, d, scratch, count, mean, m2);
+                scratch[j] = (real)mean[j];
+        sum_block(&b);
+        merge_block(&b, weight, count, mean, m2);
     }
 }
 

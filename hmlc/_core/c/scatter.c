@@ -1,9 +1,11 @@
 /* Means and centred cross-products of columns: what least squares and a Gaussian need of rows.
  *
- * The state of a sum over `count` rows z of m columns is about an origin: sums = sum of z - origin,
- * S = sum of (z - origin)(z - origin)^T, of which only the lower triangle is kept (what lies above
- * the diagonal near there is not clean). About its mean, S is less by sums sums^T / count.
+ * The state of a sum over rows z of weight w, of m columns, is about an origin: count = sum of w,
+ * sums = sum of w (z - origin), S = sum of w (z - origin)(z - origin)^T, of which only the lower
+ * triangle is kept (what lies above the diagonal near there is not clean). About its mean, S is
+ * less by sums sums^T / count.
  */
+#include "row_weights.h"
 #include "tile.h"
 
 #include "scatter.h"
@@ -15,20 +17,24 @@ enum {
     PANELS = REGS == 1 ? 3 : 1,
 };
 
-/* The origin is moved to the mean whenever there are so many times the rows that it was the mean
- * of. Until then the squares about it exceed those about the mean by at most that factor, for the
- * rows that it was the mean of are themselves as far from the mean. */
+/* The origin is moved to the mean whenever rows weigh so many times what those did that it was the
+ * mean of, or to a block's mean where that outweighs all before. So the squares about it exceed
+ * those about the mean by about that factor at most, for the rows that it was the mean of are
+ * themselves as far from the mean. */
 enum { GROWTH = 8 };
 
 /* The largest tile of any instruction set. */
 enum { MOST_ROWS = 8, MOST_PANELS = 3 };
 
-/* A block of rows of the joined columns [X | Y], less the origin and packed: column j of row p is
- * lane j % LANES of vector p of panel j / LANES; the lanes past the last column are 0. */
+/* A block of rows of the joined columns [X | Y], less the origin, times the weights' roots, and
+ * packed: column j of row p is lane j % LANES of vector p of panel j / LANES; the lanes past the
+ * last column are 0. */
 typedef struct {
     const real *X, *Y;
     ptrdiff_t rows, d, t;
     ptrdiff_t stop; /* columns that are wanted */
+    const real *roots;
+    ptrdiff_t step; /* from a row's root to the next one's */
     real *origin, *sums, *panels;
 } block;
 
@@ -49,7 +55,7 @@ INLINE real *panel_at(const block *b, ptrdiff_t column) {
 
 /* X's columns [c, c + LANES) less the origin. A row's last vector runs into the next rows, whose
  * lanes are masked; where those are not the block's, only the row's own columns are read. */
-static void pack_x(const block *b, ptrdiff_t c) {
+INLINE void pack_x(const block *b, ptrdiff_t step, ptrdiff_t c) {
     static const real lane_index[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const mask inside = v_less(v_load(lane_index), v_set((real)min_of(b->d - c, LANES)));
     const vec origin = v_load(b->origin + c), zero = v_set(0);
@@ -57,11 +63,13 @@ static void pack_x(const block *b, ptrdiff_t c) {
     const ptrdiff_t whole = b->rows - (over + b->d - 1) / b->d;
     const real *x = b->X + c;
     real *panel = panel_at(b, c);
-    ptrdiff_t p = 0;
-    for (; p < whole; p++, x += b->d, panel += LANES)
-        v_store(panel, v_select(inside, v_sub(v_load(x), origin), zero));
-    for (; p < b->rows; p++, x += b->d, panel += LANES)
-        v_store(panel, v_select(inside, v_sub(v_load_part(x, b->d - c, 0), origin), zero));
+    vec root = v_set(*b->roots);
+    for (ptrdiff_t p = 0; p < b->rows; p++, x += b->d, panel += LANES) {
+        const vec z = p < whole ? v_load(x) : v_load_part(x, b->d - c, 0);
+        if (step != 0)
+            root = v_set(b->roots[p]);
+        v_store(panel, v_select(inside, v_mul(v_sub(z, origin), root), zero));
+    }
 }
 
 /* Y's columns less the origin, into the lanes of panel c that X's left. */
@@ -70,44 +78,57 @@ static void pack_y(const block *b, ptrdiff_t c) {
         const real *y = b->Y + (j - b->d), origin = b->origin[j];
         real *lane = panel_at(b, c) + j % LANES;
         for (ptrdiff_t p = 0; p < b->rows; p++)
-            lane[p * LANES] = y[p * b->t] - origin;
+            lane[p * LANES] = (y[p * b->t] - origin) * b->roots[p * b->step];
     }
 }
 
-/* The sum over rows of each lane of a panel: rows r, r + 4, ... in order, then those in a tree. */
-static vec sum_panel(const real *panel, ptrdiff_t rows) {
+/* The sum over rows of each lane of a panel times the rows' roots, which makes weights of them:
+ * rows r, r + 4, ... in order, then those in a tree. */
+INLINE vec sum_panel(const block *b, ptrdiff_t step, const real *panel) {
     vec sum[4] = {v_set(0), v_set(0), v_set(0), v_set(0)};
+    const real *roots = b->roots;
     ptrdiff_t p = 0;
-    for (; p + 4 <= rows; p += 4) {
-        sum[0] = v_add(sum[0], v_load(panel + (p + 0) * LANES));
-        sum[1] = v_add(sum[1], v_load(panel + (p + 1) * LANES));
-        sum[2] = v_add(sum[2], v_load(panel + (p + 2) * LANES));
-        sum[3] = v_add(sum[3], v_load(panel + (p + 3) * LANES));
+    for (; p + 4 <= b->rows; p += 4, panel += 4 * LANES, roots += 4 * step) {
+        sum[0] = v_fma(v_load(panel), v_set(*roots), sum[0]);
+        sum[1] = v_fma(v_load(panel + LANES), v_set(roots[step]), sum[1]);
+        sum[2] = v_fma(v_load(panel + 2 * LANES), v_set(roots[2 * step]), sum[2]);
+        sum[3] = v_fma(v_load(panel + 3 * LANES), v_set(roots[3 * step]), sum[3]);
     }
-    for (; p < rows; p++)
-        sum[0] = v_add(sum[0], v_load(panel + p * LANES));
+    for (; p < b->rows; p++, panel += LANES, roots += step)
+        sum[0] = v_fma(v_load(panel), v_set(*roots), sum[0]);
     return v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3]));
 }
 
 /* Packs the block's deviations from the origin, and sums them. */
-static void pack(const block *b) {
+INLINE void pack_by(const block *b, ptrdiff_t step) {
     for (ptrdiff_t c = 0; c < b->stop; c += LANES) {
         if (c < b->d)
-            pack_x(b, c);
+            pack_x(b, step, c);
         else
             memset(panel_at(b, c), 0, (size_t)(b->rows * LANES) * sizeof(real));
         pack_y(b, c);
-        v_store(b->sums + c, sum_panel(panel_at(b, c), b->rows));
+        v_store(b->sums + c, sum_panel(b, step, panel_at(b, c)));
     }
 }
 
-/* The first origin: the block's mean, summed about its first row; exact for a constant column. */
-static void first_origin(const block *b, double *origin) {
+/* A constant step keeps the root that all rows share in a register. */
+static void pack(const block *b) {
+    if (b->step == 0)
+        pack_by(b, 0);
+    else
+        pack_by(b, 1);
+}
+
+/* The block's mean as its origin: summed about its first row of any weight, so it is exact for a
+ * constant column. */
+static void mean_of_block(const block *b, const real *weights, double weight) {
+    const ptrdiff_t first = first_weighty(weights, b->step);
+    const real *x = b->X + first * b->d, *y = b->Y + first * b->t;
     for (ptrdiff_t j = 0; j < b->stop; j++)
-        b->origin[j] = j < b->d ? b->X[j] : b->Y[j - b->d];
+        b->origin[j] = j < b->d ? x[j] : y[j - b->d];
     pack(b);
     for (ptrdiff_t j = 0; j < b->stop; j++)
-        origin[j] = (real)((double)b->origin[j] + (double)b->sums[j] / (double)b->rows);
+        b->origin[j] = (real)((double)b->origin[j] + (double)b->sums[j] / weight);
 }
 
 /* The next block, which a tile asks memory for a part of at each row: so the products hide the
@@ -216,56 +237,81 @@ static void add_square(double weight, const double *restrict v, ptrdiff_t m, ptr
     }
 }
 
-/* Moves the origin to the mean, as near as `real` comes to it. */
-static void move_origin(double count, ptrdiff_t m, ptrdiff_t start, ptrdiff_t stop, double *origin,
-                        double *sums, double *S) {
+/* The mean, as near as `real` comes to it. */
+static void mean_of_state(double count, const double *origin, const double *sums, ptrdiff_t stop,
+                          real *mean) {
+    for (ptrdiff_t j = 0; j < stop; j++)
+        mean[j] = (real)(origin[j] + sums[j] / count);
+}
+
+/* Makes sums and S about `origin` those about `to`. */
+static void move_origin(const real *to, double count, ptrdiff_t m, ptrdiff_t start, ptrdiff_t stop,
+                        const double *origin, double *sums, double *S) {
     add_square(-1 / count, sums, m, start, stop, S);
-    for (ptrdiff_t j = 0; j < stop; j++) {
-        const double mean = origin[j] + sums[j] / count;
-        origin[j] = (real)mean;
-        sums[j] = count * (mean - origin[j]);
-    }
+    for (ptrdiff_t j = 0; j < stop; j++)
+        sums[j] = count * (origin[j] + sums[j] / count - (double)to[j]);
     add_square(1 / count, sums, m, start, stop, S);
 }
 
-/* Whether so many rows are GROWTH, GROWTH^2, ... blocks. */
-static int is_due(double rows) {
-    double due = GROWTH * HMLC_BLOCK_ROWS;
-    while (due < rows)
-        due *= GROWTH;
-    return due == rows;
+/* Sets the block's origin: the state's, which is moved first where that is due. */
+static void settle_origin(const block *b, const real *weights, double weight, ptrdiff_t start,
+                          double *count, double *origin, double *sums, double *S) {
+    const int outweighs = weight > GROWTH * count[0];
+    if (!outweighs && count[0] < count[1]) {
+        for (ptrdiff_t j = 0; j < b->stop; j++)
+            b->origin[j] = (real)origin[j];
+        return;
+    }
+    if (outweighs)
+        mean_of_block(b, weights, weight);
+    else
+        mean_of_state(count[0], origin, sums, b->stop, b->origin);
+    count[1] = GROWTH * (outweighs ? weight : count[0]);
+    if (count[0] > 0)
+        move_origin(b->origin, count[0], b->d + b->t, start, b->stop, origin, sums, S);
+    for (ptrdiff_t j = 0; j < b->stop; j++)
+        origin[j] = (double)b->origin[j];
+}
+
+/* The square roots of a block's weights, of which there is one where step is 0. */
+static void roots_of(const real *weights, ptrdiff_t step, ptrdiff_t rows, real *roots) {
+    for (ptrdiff_t r = 0; r < (step == 0 ? 1 : rows); r++)
+        roots[r] = HMLC_REAL_BITS == 32 ? (real)sqrtf((float)weights[r]) : (real)sqrt(weights[r]);
 }
 
 /* Adds n rows of the columns [X | Y] to the state (count, origin, sums, S).
- *   X n x d; Y n x t, or t = 0; m = d + t; count 1; origin, sums m; S m x m; scratch
- *   (HMLC_BLOCK_ROWS + 3) * (m rounded up to LANES) + LANES.
+ *   X n x d; Y n x t, or t = 0; m = d + t; weights n, step 1, or one weight for all, step 0; count
+ *   2: the sum of weights, and the one from which on the origin is to be moved; origin, sums m;
+ *   S m x m; scratch (HMLC_BLOCK_ROWS + 3) * (m rounded up to LANES) + HMLC_BLOCK_ROWS + LANES.
  * Of S only the rows [start, stop) are added to, of origin and sums the elements [0, stop).
- * `start` is a multiple of LANES. With count 0 the origin is chosen: the mean of the first
- * HMLC_BLOCK_ROWS rows. Within a block of so many each product is summed in order of rows, by FMA;
- * blocks are summed in float64. Nothing cancels when means are far from 0; the products of a
- * constant column are exactly 0. Chan, Golub and LeVeque, Algorithms for computing the sample
- * variance (1983), eq. 1.6. */
+ * `start` is a multiple of LANES. The first origin is the mean of the first HMLC_BLOCK_ROWS rows.
+ * Within a block of so many each product is summed in order of rows, by FMA; blocks are summed in
+ * float64. Rows of weight 0 are as if absent, but for what is no number. Nothing cancels when means
+ * are far from 0; the products of a constant column are exactly 0. Chan, Golub and LeVeque,
+ * Algorithms for computing the sample variance (1983), eq. 1.6. */
 static void update(const real *X, const real *Y, ptrdiff_t n, ptrdiff_t d, ptrdiff_t t,
-                   double *count, double *origin, double *sums, double *S, ptrdiff_t start,
-                   ptrdiff_t stop, real *scratch) {
+                   const real *weights, ptrdiff_t step, double *count, double *origin, double *sums,
+                   double *S, ptrdiff_t start, ptrdiff_t stop, real *scratch) {
     const ptrdiff_t m = d + t, width = panels_of(m) * LANES;
     /* A vector that straddles lines of the cache is loaded as two. */
     scratch += (64 - (uintptr_t)scratch % 64) % 64 / sizeof(real);
+    real *roots = scratch + (HMLC_BLOCK_ROWS + 3) * width;
     for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
         const ptrdiff_t rows = min_of(n - first, HMLC_BLOCK_ROWS);
-        const block b = {X + first * d,   Y + first * t,      rows, d, t, stop, scratch,
-                         scratch + width, scratch + 2 * width};
-        if (*count == 0)
-            first_origin(&b, origin);
-        else if (is_due(*count))
-            move_origin(*count, m, start, stop, origin, sums, S);
-        for (ptrdiff_t j = 0; j < stop; j++)
-            b.origin[j] = (real)origin[j];
+        const block b = {
+            X + first * d,   Y + first * t,      rows, d, t, stop, roots, step, scratch,
+            scratch + width, scratch + 2 * width};
+        const real *w = weights + first * step;
+        const double weight = total_weight(w, step, rows);
+        if (weight == 0)
+            continue;
+        roots_of(w, step, rows, roots);
+        settle_origin(&b, w, weight, start, count, origin, sums, S);
         pack(&b);
         for (ptrdiff_t j = 0; j < stop; j++)
             sums[j] += (double)b.sums[j];
         add_products(&b, start, S);
-        *count += (double)rows;
+        *count += weight;
     }
 }
 

@@ -10,6 +10,7 @@ Sums = NDArray[np.float64]
 def update(
     X: NDArray[np.floating],
     Y: NDArray[np.floating],
+    weights: NDArray[np.floating],
     count: Sums,
     origin: Sums,
     sums: Sums,
@@ -19,18 +20,21 @@ def update(
 ) -> None:
     """Add the rows of [X | Y] to (count, origin, sums, S), S's rows start to stop.
 
-    Chan, Golub and LeVeque (1983), eq. 1.6, about the mean of the first 256 rows.
+    Chan, Golub and LeVeque (1983), eq. 1.6, about the mean of the first 256 rows of any weight;
+    count[1] is the compiled kernel's own.
     """
-    n = len(X)
-    if n == 0 or start == stop:
+    is_there = weights > 0
+    if not is_there.any() or start == stop:
         return
-    Z = np.concatenate([X, Y], axis=1, dtype=np.float64)[:, :stop]
+    w = weights[is_there].astype(np.float64)
+    Z = np.concatenate([X, Y], axis=1, dtype=np.float64)[is_there, :stop]
     if count[0] == 0:
-        origin[:stop] = (Z[0] + np.mean(Z[:256] - Z[0], axis=0)).astype(X.dtype)
+        mean = Z[0] + w[:256] @ (Z[:256] - Z[0]) / w[:256].sum()
+        origin[:stop] = mean.astype(X.dtype)
     deviation = Z - origin[:stop]
-    sums[:stop] += deviation.sum(axis=0)
-    S[start:stop, :stop] += deviation[:, start:].T @ deviation
-    count[0] += n
+    sums[:stop] += w @ deviation
+    S[start:stop, :stop] += (w[:, None] * deviation[:, start:]).T @ deviation
+    count[0] += w.sum()
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -6,29 +6,30 @@ from numpy.typing import NDArray
 
 def update(
     X: NDArray[np.floating],
+    weights: NDArray[np.floating],
     count: NDArray[np.float64],
     mean: NDArray[np.float64],
     m2: NDArray[np.float64],
 ) -> None:
     """Join the moments of X's columns to (count, mean, m2): Chan, Golub, LeVeque 1979, eq. 2.1."""
-    rows = X.tolist()
-    n = len(rows)
-    if n == 0:
+    rows = [(row, w) for row, w in zip(X.tolist(), weights.tolist(), strict=True) if w > 0]
+    if not rows:
         return
-    before, after = float(count[0]), float(count[0]) + n
+    weight = sum(w for _, w in rows)
+    before, after = float(count[0]), float(count[0]) + weight
     for j in range(X.shape[1]):
-        first = rows[0][j]
+        first = rows[0][0][j]
         total = 0.0
-        for row in rows:
-            total += row[j] - first
-        block_mean = first + total / n
+        for row, w in rows:
+            total += w * (row[j] - first)
+        block_mean = first + total / weight
         squares = 0.0
-        for row in rows:
+        for row, w in rows:
             deviation = row[j] - block_mean
-            squares += deviation * deviation
+            squares += w * deviation * deviation
         delta = block_mean - float(mean[j])
-        m2[j] = float(m2[j]) + squares + delta * delta * (before * n / after)
-        mean[j] = float(mean[j]) + delta * (n / after)
+        m2[j] = float(m2[j]) + squares + delta * delta * (before * weight / after)
+        mean[j] = float(mean[j]) + delta * (weight / after)
     count[0] = after
 
 

@@ -10,6 +10,7 @@ Sums = NDArray[np.float64]
 def update(
     X: NDArray[np.floating],
     Y: NDArray[np.floating],
+    weights: NDArray[np.floating],
     count: Sums,
     origin: Sums,
     sums: Sums,
@@ -19,30 +20,33 @@ def update(
 ) -> None:
     """Add the rows of [X | Y] to (count, origin, sums, S), S's rows start to stop.
 
-    Chan, Golub and LeVeque (1983), eq. 1.6, about the mean of the first 256 rows.
+    Chan, Golub and LeVeque (1983), eq. 1.6, about the mean of the first 256 rows of any weight;
+    count[1] is the compiled kernel's own.
     """
-    rows = [[*x, *y] for x, y in zip(X.tolist(), Y.tolist(), strict=True)]
-    n = len(rows)
-    if n == 0 or start == stop:
+    all_rows = zip(X.tolist(), Y.tolist(), weights.tolist(), strict=True)
+    rows = [([*x, *y], w) for x, y, w in all_rows if w > 0]
+    if not rows or start == stop:
         return
     for j in range(stop):
         if count[0] == 0:
-            total = 0.0
-            for row in rows[:256]:
-                total += row[j] - rows[0][j]
-            origin[j] = X.dtype.type(rows[0][j] + total / min(n, 256))
+            first, total, weight = rows[0][0][j], 0.0, 0.0
+            for row, w in rows[:256]:
+                total += w * (row[j] - first)
+                weight += w
+            origin[j] = X.dtype.type(first + total / weight)
         about, total = float(origin[j]), 0.0
-        for row in rows:
+        for row, w in rows:
             row[j] -= about
-            total += row[j]
+            total += w * row[j]
         sums[j] += total
     for i in range(start, stop):
         for j in range(i + 1):
             products = 0.0
-            for row in rows:
-                products += row[i] * row[j]
+            for row, w in rows:
+                products += w * row[i] * row[j]
             S[i, j] += products
-    count[0] += n
+    for _, w in rows:
+        count[0] += w
 
 
 @np.errstate(over="ignore", invalid="ignore")
