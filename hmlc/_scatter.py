@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes, _validate
+from hmlc import _passes, _validate, _weights
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -23,14 +23,15 @@ LANES = 16
 
 
 class Scatter:
-    """Number of rows z, and their sums about an origin, which moves to the mean.
+    """Sums over rows z of weight w, about an origin, which moves to the mean.
 
-    sums = sum of z - origin, S = sum of (z - origin)(z - origin)^T: during a pass its lower
-    triangle. What `column_scatter` returns is about the mean and whole.
+    count[0] = sum of w, the number of rows where none has a weight; count[1] is where the kernel
+    moves the origin. sums = sum of w (z - origin), S = sum of w (z - origin)(z - origin)^T: during
+    a pass its lower triangle. What `column_scatter` returns is about the mean and whole.
     """
 
     def __init__(self, n_columns: int, S: Array | None = None) -> None:
-        self.count = np.zeros(1)
+        self.count = np.zeros(2)
         self.mean = np.zeros(n_columns)
         self.sums = np.zeros(n_columns)
         self.S = np.zeros((n_columns, n_columns)) if S is None else S
@@ -42,7 +43,13 @@ class Scatter:
 
     def merge(self, other: "Scatter") -> None:
         """Join later rows."""
-        kernels().scatter.merge(*self.state, *other.state)
+        if other.count[0] == 0:
+            return
+        if self.count[0] > 0:
+            kernels().scatter.merge(*self.state, *other.state)
+            return
+        for own, others in zip(self.state, other.state, strict=True):
+            own[:] = others
 
 
 def joined(before: Scatter, later: Scatter) -> Scatter:
@@ -70,12 +77,12 @@ def stripe_bounds(n_columns: int) -> list[int]:
     return [*sorted(set(starts.tolist())), n_columns]
 
 
-def _scatter_by_lanes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
+def _scatter_by_lanes(X: Array, Y: Array, weights: Array, n_jobs: int | None) -> Scatter:
     m = X.shape[1] + Y.shape[1]
     update = kernels().scatter.update
 
     def kernel(rows: Array, first: int, last: int, partial: Scatter) -> None:
-        update(rows, Y[first:last], *partial.state, 0, m)
+        update(rows, Y[first:last], weights[first:last], *partial.state, 0, m)
 
     return _passes.reduce_rows(
         X,
@@ -89,7 +96,7 @@ def _scatter_by_lanes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
     )
 
 
-def _scatter_by_stripes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
+def _scatter_by_stripes(X: Array, Y: Array, weights: Array, n_jobs: int | None) -> Scatter:
     m = X.shape[1] + Y.shape[1]
     bounds = stripe_bounds(m)
     S = np.zeros((m, m))
@@ -99,7 +106,8 @@ def _scatter_by_stripes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
 
     def run_stripe(index: int) -> None:
         for rows, first, last in reader.pieces(0, len(X)):
-            update(rows, Y[first:last], *stripes[index].state, *bounds[index : index + 2])
+            some = Y[first:last], weights[first:last]
+            update(rows, *some, *stripes[index].state, *bounds[index : index + 2])
 
     is_small = len(X) * m * m < _passes.SERIAL_FLOPS
     threads = 1 if is_small else _passes.n_threads(n_jobs)
@@ -107,7 +115,9 @@ def _scatter_by_stripes(X: Array, Y: Array, n_jobs: int | None) -> Scatter:
     return stripes[-1]
 
 
-def column_scatter(X: Array, Y: Array | None = None, n_jobs: int | None = None) -> Scatter:
+def column_scatter(
+    X: Array, Y: Array | None = None, n_jobs: int | None = None, *, weights: Array | None = None
+) -> Scatter:
     """Return count, mean and S of the columns [X | Y], in one pass over the rows.
 
     Parameters
@@ -119,6 +129,8 @@ def column_scatter(X: Array, Y: Array | None = None, n_jobs: int | None = None) 
         Further columns, finite.
     n_jobs : int, optional
         Threads; see `_passes.n_threads`.
+    weights : array of shape (n,), optional
+        Those of `_weights.check_sample_weight`, of any float type; None is 1.
 
     Raises
     ------
@@ -127,10 +139,11 @@ def column_scatter(X: Array, Y: Array | None = None, n_jobs: int | None = None) 
     """
     Y = np.empty((len(X), 0), X.dtype) if Y is None else Y
     Y = np.ascontiguousarray(Y, _validate.compute_dtype(X, Y))
+    weights = _weights.in_type(weights, len(X), Y.dtype)
     m = X.shape[1] + Y.shape[1]
     by = _scatter_by_stripes if 8 * m * m > STRIPED_BYTES else _scatter_by_lanes
     with np.errstate(over="ignore", invalid="ignore"):
-        scatter = by(X, Y, n_jobs)
+        scatter = by(X, Y, weights, n_jobs)
         kernels().scatter.centre(*scatter.state)
     if not np.isfinite(scatter.S).all():
         _validate.check_finite(X, "X")

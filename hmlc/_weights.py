@@ -47,6 +47,13 @@ def check_sample_weight(sample_weight: Any, n_rows: int, dtype: np.dtype[Any]) -
     return weights
 
 
+def in_type(weights: Array | None, n_rows: int, dtype: np.dtype[Any]) -> Array:
+    """Return checked weights in a kernel's type, of stride 0 where they are; None is 1."""
+    if weights is None or weights.strides == (0,):
+        return np.broadcast_to(dtype.type(1 if weights is None else weights[0]), n_rows)
+    return np.ascontiguousarray(weights, dtype)
+
+
 def total_weight(weights: Array) -> float:
     """Return the sum of weights, as a float64 in order of rows: as many rows as they stand for."""
     if weights.strides == (0,):

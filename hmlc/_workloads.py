@@ -33,6 +33,11 @@ def _dot(rng: Generator) -> tuple[Any, ...]:
     return rng.normal(size=20_000), rng.normal(size=20_000)
 
 
+def _equal(n: int) -> Any:
+    """Return a weight of 1 for each of n rows."""
+    return np.broadcast_to(np.float64(1), n)
+
+
 def _raw_units(d: int) -> Any:
     return np.stack([np.zeros(d), np.ones(d)])
 
@@ -43,7 +48,7 @@ def _positive_definite(rng: Generator, d: int) -> Any:
 
 
 def _moments(rng: Generator) -> tuple[Any, ...]:
-    return rng.normal(size=(5000, 20)), np.zeros(1), np.zeros(20), np.zeros(20)
+    return rng.normal(size=(5000, 20)), _equal(5000), np.zeros(1), np.zeros(20), np.zeros(20)
 
 
 def _standardise(rng: Generator) -> tuple[Any, ...]:
@@ -62,12 +67,13 @@ def _sinusoids(rng: Generator) -> tuple[Any, ...]:
 
 def _scatter(rng: Generator) -> tuple[Any, ...]:
     X, y = rng.normal(size=(2000, 20)), rng.normal(size=(2000, 1))
-    return X, y, np.zeros(1), np.zeros(21), np.zeros(21), np.zeros((21, 21)), 0, 21
+    state = np.zeros(2), np.zeros(21), np.zeros(21), np.zeros((21, 21))
+    return X, y, _equal(2000), *state, 0, 21
 
 
 def _scatter_state(rng: Generator) -> tuple[Any, ...]:
     S = 1000 * _positive_definite(rng, 100)
-    return np.full(1, 1000.0), rng.normal(size=100), rng.normal(size=100), S
+    return np.full(2, 1000.0), rng.normal(size=100), rng.normal(size=100), S
 
 
 def _scatter_merge(rng: Generator) -> tuple[Any, ...]:
@@ -209,7 +215,7 @@ def _density_full(rng: Generator) -> tuple[Any, ...]:
 def _sweep(rng: Generator) -> tuple[Any, ...]:
     labels = (rng.uniform(size=20_000) < 0.05).astype(np.uint8)
     outputs = (np.zeros(20_000) for _ in range(4))
-    return rng.normal(size=20_000) - labels, labels, *outputs
+    return rng.normal(size=20_000) - labels, labels, _equal(20_000), *outputs
 
 
 NETWORK = np.array([2, 1, 64, 32, 10], np.intp)
@@ -262,9 +268,11 @@ def _but_memory(array: Any) -> Any:
     return array[:0] if array.dtype == np.uint8 else array
 
 
-def _lower(array: Any) -> Any:
-    """Return a matrix without what lies above its diagonal; a vector as it is."""
-    return np.tril(array) if array.ndim == 2 else array
+def _of_scatter(array: Any) -> Any:
+    """Return a matrix without what lies above its diagonal, and of a count only its first."""
+    if array.ndim == 2:
+        return np.tril(array)
+    return array[:1] if len(array) == 2 else array
 
 
 WORKLOADS: tuple[Workload, ...] = (
@@ -278,8 +286,8 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("moments.standardise", "5,000 x 20", _standardise),
     Workload("basis.polynomials", "1,000 x 10, degree 3", _polynomials),
     Workload("basis.sinusoids", "2,000 x 5, degree 4", _sinusoids),
-    Workload("scatter.update", "2,000 x 20", _scatter, defined=_lower),
-    Workload("scatter.merge", "100 x 100", _scatter_merge, defined=_lower),
+    Workload("scatter.update", "2,000 x 20", _scatter, defined=_of_scatter),
+    Workload("scatter.merge", "100 x 100", _scatter_merge, defined=_of_scatter),
     Workload("scatter.centre", "100 x 100", _scatter_state),
     Workload("linalg.dot", "20,000", _dot),
     Workload("linalg.cholesky", "80 x 80", _cholesky),

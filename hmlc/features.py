@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes, _validate, basis
+from hmlc import _passes, _validate, _weights, basis
 from hmlc._backend import kernels
 from hmlc._estimator import Transformer
 
@@ -15,7 +15,10 @@ Array = NDArray[Any]
 
 
 class Moments:
-    """Number of rows, mean and sum of squared deviations of every column: a pass's partial sum."""
+    """Sum of weights, mean and sum of squared deviations of every column: a pass's partial sum.
+
+    Without weights `count` is the number of rows.
+    """
 
     def __init__(self, n_columns: int) -> None:
         self.count = np.zeros(1)
@@ -25,6 +28,9 @@ class Moments:
     def merge(self, other: "Moments") -> None:
         """Join later rows: Chan, Golub and LeVeque (1979), eq. 2.1."""
         if other.count[0] == 0:
+            return
+        if self.count[0] == 0:
+            self.count[:], self.mean[:], self.m2[:] = other.count, other.mean, other.m2
             return
         before, after = self.count[0], self.count[0] + other.count[0]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -51,7 +57,7 @@ class Moments:
 
     @property
     def variance(self) -> NDArray[np.float64]:
-        """The mean squared deviation (divided by n)."""
+        """The mean squared deviation (divided by count)."""
         count: float = self.count[0]
         return self.m2 / count
 
@@ -61,8 +67,10 @@ class Moments:
         return np.where(self.m2 > 0, np.sqrt(self.variance), 1.0)
 
 
-def column_moments(X: Array, n_jobs: int | None = None) -> Moments:
+def column_moments(X: Array, n_jobs: int | None = None, *, weights: Array | None = None) -> Moments:
     """Return the moments of a matrix's columns, in one pass over its rows.
+
+    `weights` are those of `_weights.check_sample_weight`, of any float type; None is 1.
 
     Raises
     ------
@@ -71,11 +79,12 @@ def column_moments(X: Array, n_jobs: int | None = None) -> Moments:
         The moments show it, so X is not read a second time unless there is something to tell.
     """
     update = kernels().moments.update
+    dtype = _validate.compute_dtype(X)
+    weights = _weights.in_type(weights, len(X), dtype)
 
     def kernel(rows: Array, first: int, last: int, partial: Moments) -> None:
-        update(rows, partial.count, partial.mean, partial.m2)
+        update(rows, weights[first:last], partial.count, partial.mean, partial.m2)
 
-    dtype = _validate.compute_dtype(X)
     moments = _passes.reduce_rows(
         X,
         dtype,
@@ -135,13 +144,22 @@ class StandardScaler(Transformer):
         self.with_std = with_std
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn mean and variance of X's columns; `y` is not used.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Finite real numbers.
+        y : ignored
+        sample_weight : array-like of shape (n_rows,) or float, optional
+            How many rows each counts as, >= 0; 1 by default.
 
         Raises
         ------
         ValueError, TypeError
-            If X is not a finite real matrix with at least one row and one column.
+            If X is not a finite real matrix with at least one row and one column, or
+            `sample_weight` is not as described or 0 for all rows.
 
         Examples
         --------
@@ -152,7 +170,7 @@ class StandardScaler(Transformer):
         """
         n_jobs = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        self._keep(column_moments(matrix, n_jobs))
+        self._keep(self._moments_of(matrix, sample_weight, n_jobs))
         self._keep_features(X, matrix)
         return self
 
@@ -161,6 +179,11 @@ class StandardScaler(Transformer):
         _validate.check_bool(self.with_std, "with_std")
         return _validate.check_n_jobs(self.n_jobs)
 
+    def _moments_of(self, matrix: Array, sample_weight: Any, n_jobs: int | None) -> Moments:
+        dtype = _validate.compute_dtype(matrix)
+        weights = _weights.check_sample_weight(sample_weight, len(matrix), dtype)
+        return column_moments(matrix, n_jobs, weights=weights)
+
     def _units(self, dtype: np.dtype[Any]) -> tuple[Array, Array]:
         """Return what `transform` takes off, and what it divides by."""
         return (
@@ -168,17 +191,19 @@ class StandardScaler(Transformer):
             self.scale_.astype(dtype) if self.with_std else np.ones_like(self.scale_, dtype),
         )
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn mean and variance of X's rows and of all those seen before; `y` is not used.
 
-        What is kept of rows is their number, mean and squared deviations, which merge exactly
-        (Chan, Golub and LeVeque 1979, eq. 2.1): the result is that of `fit` on all rows but for
-        rounding in float64, and depends on the sequence of chunks alone.
+        What is kept of rows is their number (the sum of `sample_weight`, which is as for `fit`),
+        mean and squared deviations, which merge exactly (Chan, Golub and LeVeque 1979, eq. 2.1):
+        the result is that of `fit` on all rows but for rounding in float64, and depends on the
+        sequence of chunks alone.
 
         Raises
         ------
         ValueError, TypeError
-            If X is not a finite real matrix, as wide as the rows before; nothing is learned then.
+            If X is not a finite real matrix, as wide as the rows before, or `sample_weight` not
+            as for `fit`; nothing is learned then.
 
         Examples
         --------
@@ -192,7 +217,7 @@ class StandardScaler(Transformer):
         n_jobs = self._check_parameters()
         before = getattr(self, "_moments", None)
         matrix = self._as_chunk(X, before is None)
-        moments = column_moments(matrix, n_jobs)
+        moments = self._moments_of(matrix, sample_weight, n_jobs)
         self._keep(moments if before is None else before.joined(moments))
         if before is None:
             self._keep_features(X, matrix)
@@ -233,8 +258,8 @@ class StandardScaler(Transformer):
         )
         return out
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Return `fit(X).transform(X)`.
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Return `fit(X, sample_weight=sample_weight).transform(X)`.
 
         Examples
         --------
@@ -245,7 +270,7 @@ class StandardScaler(Transformer):
         """
         n_jobs = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        self._keep(column_moments(matrix, n_jobs))
+        self._keep(self._moments_of(matrix, sample_weight, n_jobs))
         self._keep_features(X, matrix)
         return self._in_container(self._standardise(matrix, n_jobs), X)
 
@@ -291,8 +316,8 @@ class FeatureMap:
         degrees = (other.polynomial_degree, other.sinusoid_degree)
         return (self.polynomial_degree, self.sinusoid_degree) == degrees
 
-    def fit(self, X: Array, n_jobs: int | None = None) -> Array:
-        """Learn a matrix's standard units; return its columns.
+    def fit(self, X: Array, n_jobs: int | None = None, *, weights: Array | None = None) -> Array:
+        """Learn the standard units of a matrix's rows, as they weigh; return its columns.
 
         Raises
         ------
@@ -304,7 +329,7 @@ class FeatureMap:
         self._width = self._n_powers + basis.sinusoid_width(self._n_columns, self.sinusoid_degree)
         if not self.is_identity:
             basis.check_memory(len(X), self._width, _validate.compute_dtype(X))
-            self._moments = column_moments(X, n_jobs) if self.normalize else None
+            self._moments = column_moments(X, n_jobs, weights=weights) if self.normalize else None
         return self.transform(X, n_jobs)
 
     def transform(self, X: Array, n_jobs: int | None = None) -> Array:

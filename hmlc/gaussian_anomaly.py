@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _validate
+from hmlc import _validate, _weights
 from hmlc._backend import kernels
 from hmlc._estimator import Estimator
 from hmlc._gaussian import Gaussian, gaussian_of, log_density, tail_threshold
@@ -29,9 +29,9 @@ class GaussianAnomalyDetector(Estimator):
     covariance : {"diag", "full"}, default "diag"
         Independent columns with a variance each, or any covariance.
     contamination : float in (0, 0.5], optional
-        Share of the rows given to `fit` that the threshold flags, at least one where their
-        densities differ; by default one in a thousand. None sets the threshold that one row in a
-        thousand of the Gaussian itself falls below. Labels given to `fit` decide instead.
+        Share of the rows given to `fit`, as they weigh, that the threshold flags, at least one
+        where their densities differ; by default one in a thousand. None sets the threshold that one
+        row in a thousand of the Gaussian itself falls below. Labels given to `fit` decide instead.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all.
 
@@ -93,7 +93,7 @@ class GaussianAnomalyDetector(Estimator):
         self.contamination = contamination
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn mean and covariance of all rows of X, and the threshold.
 
         Parameters
@@ -104,11 +104,14 @@ class GaussianAnomalyDetector(Estimator):
             1 or True for an anomaly, else 0 or False. If it has anomalies, the threshold is the
             one of the largest F1; see `select_threshold`. A y of other values is not used, as
             scikit-learn's detectors ignore theirs.
+        sample_weight : array-like of shape (n_rows,) or float, optional
+            How many rows each counts as, >= 0, in mean, covariance and threshold; 1 by default.
 
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X or y is not of the kind above, or a variance overflows.
+            If a parameter, X, y or `sample_weight` is not of the kind above, no row has any weight,
+            or a variance overflows.
 
         Warns
         -----
@@ -127,28 +130,36 @@ class GaussianAnomalyDetector(Estimator):
         matrix = _validate.check_matrix(X)
         labels = None if y is None else _anomaly_labels(y, len(matrix))
         dtype = _validate.compute_dtype(matrix)
-        gaussian = gaussian_of(self._statistic(matrix, n_jobs), dtype)
-        threshold = _threshold(gaussian, matrix, labels, contamination, n_jobs)
+        weights = _weights.check_sample_weight(sample_weight, len(matrix), dtype)
+        gaussian = gaussian_of(self._statistic(matrix, weights, n_jobs), dtype)
+        threshold = tail_threshold(gaussian, TAIL)
+        if labels is not None and labels[weights > 0].any():
+            scores = log_density(gaussian, matrix, n_jobs)
+            threshold = select_threshold(labels, scores, weights).threshold
+        elif contamination is not None:
+            scores = log_density(gaussian, matrix, n_jobs)
+            threshold = _upper_quantile(scores, weights, contamination)
         self._keep(gaussian, threshold)
         self._seen = None
         self._keep_features(X, matrix)
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from rows X, and from all those seen by this method before; `y` is not used.
 
-        What is kept of rows are their moments, or with ``covariance="full"`` their scatter, which
-        merge exactly (Chan, Golub and LeVeque 1979, eq. 2.1): mean and covariance are those of
-        `fit` on all rows but for rounding in float64, and depend on the sequence of chunks alone.
-        Rows are not kept, so that `threshold_` is the log-density that a share `contamination` (one
-        in a thousand for None) of the Gaussian itself falls below. `fit` keeps nothing of rows:
-        this method begins anew after it.
+        `sample_weight` is as for `fit`. What is kept of rows are their moments, or with
+        ``covariance="full"`` their scatter, which merge exactly (Chan, Golub and LeVeque 1979,
+        eq. 2.1): mean and covariance are those of `fit` on all rows but for rounding in float64,
+        and depend on the sequence of chunks alone. Rows are not kept, so that `threshold_` is the
+        log-density that a share `contamination` (one in a thousand for None) of the Gaussian itself
+        falls below. `fit` keeps nothing of rows: this method begins anew after it.
 
         Raises
         ------
         ValueError, TypeError
             If a parameter is not of its kind, or `covariance` was changed since the rows before, or
-            X is not a finite real matrix as wide as those; nothing is learned then.
+            X is not a finite real matrix as wide as those, or `sample_weight` not as for `fit`;
+            nothing is learned then.
 
         Examples
         --------
@@ -164,7 +175,9 @@ class GaussianAnomalyDetector(Estimator):
         contamination, n_jobs = self._check_parameters()
         before = getattr(self, "_seen", None)
         matrix = self._as_chunk(X, before is None)
-        statistic, dtype = self._statistic(matrix, n_jobs), _validate.compute_dtype(matrix)
+        dtype = _validate.compute_dtype(matrix)
+        weights = _weights.check_sample_weight(sample_weight, len(matrix), dtype)
+        statistic = self._statistic(matrix, weights, n_jobs)
         if before is not None:
             statistic = before.joined(statistic)
             dtype = min(before.dtype, dtype, key=lambda each: each.itemsize)
@@ -184,10 +197,10 @@ class GaussianAnomalyDetector(Estimator):
             share = _validate.check_number(share, "contamination", low=0, high=0.5, open_low=True)
         return share, _validate.check_n_jobs(self.n_jobs)
 
-    def _statistic(self, matrix: Array, n_jobs: int | None) -> Moments | Scatter:
+    def _statistic(self, matrix: Array, weights: Array, n_jobs: int | None) -> Moments | Scatter:
         if self.covariance == "full":
-            return column_scatter(matrix, n_jobs=n_jobs)
-        return column_moments(matrix, n_jobs)
+            return column_scatter(matrix, n_jobs=n_jobs, weights=weights)
+        return column_moments(matrix, n_jobs, weights=weights)
 
     def _keep(self, gaussian: "Gaussian", threshold: float) -> None:
         self.mean_ = gaussian.mean
@@ -266,8 +279,8 @@ class GaussianAnomalyDetector(Estimator):
         """
         return np.where(self.decision_function(X) < 0, np.int64(-1), np.int64(1))
 
-    def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
-        """Return ``fit(X, y).predict(X)``.
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> NDArray[np.int64]:
+        """Return ``fit(X, y, sample_weight).predict(X)``.
 
         Examples
         --------
@@ -275,7 +288,7 @@ class GaussianAnomalyDetector(Estimator):
         >>> GaussianAnomalyDetector(contamination=0.25).fit_predict([[1.0], [1.2], [0.8], [7.0]])
         array([ 1,  1,  1, -1])
         """
-        return self.fit(X, y).predict(X)
+        return self.fit(X, y, sample_weight).predict(X)
 
 
 def _anomaly_labels(y: Any, n_rows: int) -> NDArray[np.uint8] | None:
@@ -312,17 +325,16 @@ class _Seen(NamedTuple):
         )
 
 
-def _threshold(
-    gaussian: Gaussian,
-    X: Array,
-    labels: NDArray[np.uint8] | None,
-    contamination: float | None,
-    n_jobs: int | None,
-) -> float:
-    """Return the log-density below which rows are anomalies; see the detector's notes."""
-    if labels is not None and labels.any():
-        return select_threshold(labels, log_density(gaussian, X, n_jobs)).threshold
-    if contamination is not None:
-        scores = log_density(gaussian, X, n_jobs)
-        return float(np.quantile(scores, contamination, method="higher"))
-    return tail_threshold(gaussian, TAIL)
+def _upper_quantile(scores: Array, weights: Array, share: float) -> float:
+    """Return the lowest score that a share of all other rows at least is no higher than.
+
+    A row of weight w is as w rows of its score. A weight of 1 is a row, or where there are lesser
+    ones the least: so it matters not for weights below 1 by what they are all multiplied.
+    """
+    if weights.strides == (0,):
+        return float(np.quantile(scores, share, method="higher"))
+    order = np.argsort(scores, kind="stable")
+    ranks = np.cumsum(weights[order], dtype=np.float64)
+    row = min(1.0, float(weights[weights > 0].min()))
+    place = np.searchsorted(ranks - row, share * (ranks[-1] - row))
+    return float(scores[order[place]])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _linalg, _optimize, _passes, _validate
+from hmlc import _linalg, _optimize, _passes, _validate, _weights
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator
 from hmlc._progress import Callback, check_reporting, reporting
@@ -81,6 +81,11 @@ class _Seen(NamedTuple):
 
     scatter: Scatter
     dtype: np.dtype[Any]
+
+
+def _check_weights(sample_weight: Any, matrix: Array) -> Array:
+    dtype = _validate.compute_dtype(matrix)
+    return _weights.check_sample_weight(sample_weight, len(matrix), dtype)
 
 
 @dataclass(frozen=True)
@@ -159,8 +164,9 @@ class LinearRegression(Estimator):
     """Least squares with an L2 penalty: one pass over the rows, then small dense algebra.
 
     The cost is J = (1 / 2m) (sum of squared residuals + l2 |theta|^2), over m rows; the intercept
-    is not in theta. The pass leaves the columns' means and products of deviations, from which
-    either solver works: its cost does not depend on the number of rows again.
+    is not in theta. A row of weight w is as w equal rows, so that m is the sum of weights. The pass
+    leaves the columns' means and products of deviations, from which either solver works: its cost
+    does not depend on the number of rows again.
 
     Parameters
     ----------
@@ -282,7 +288,7 @@ class LinearRegression(Estimator):
             normalize=self.normalize,
         )
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn `coef_` and `intercept_` from rows X and their targets y.
 
         Parameters
@@ -292,11 +298,14 @@ class LinearRegression(Estimator):
             are float32, else float64.
         y : array of shape (n,) or (n, n_targets)
             Targets.
+        sample_weight : array of shape (n,) or float, optional
+            How many rows each counts as, >= 0; 1 by default.
 
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X or y is not as described, or gradient descent diverges.
+            If a parameter, X, y or `sample_weight` is not as described, no row has any weight, or
+            gradient descent diverges.
 
         Warns
         -----
@@ -313,9 +322,11 @@ class LinearRegression(Estimator):
         features = self._check_parameters()
         matrix = _validate.as_matrix(X)
         target = _validate.check_target(y, len(matrix))
-        columns = features.fit(matrix, self.n_jobs)
+        weights = _check_weights(sample_weight, matrix)
+        columns = features.fit(matrix, self.n_jobs, weights=weights)
+        targets = target.reshape(len(matrix), -1)
         self._learn(
-            column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs),
+            column_scatter(columns, targets, self.n_jobs, weights=weights),
             _validate.compute_dtype(columns, target),
             columns.shape[1],
             is_vector=target.ndim == 1,
@@ -325,7 +336,7 @@ class LinearRegression(Estimator):
         self._keep_features(X, matrix)
         return self
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn from rows X with targets y, and from all those seen by this method before.
 
         What is kept of rows is their scatter, (n_columns + n_targets)^2 numbers, and scatters merge
@@ -339,12 +350,15 @@ class LinearRegression(Estimator):
             Rows as wide as those before.
         y : array of shape (n,) or (n, n_targets)
             As many targets as before.
+        sample_weight : array of shape (n,) or float, optional
+            As for `fit`.
 
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X or y is not as described, or made columns are to be in standard units,
-            which take all rows to know; nothing is learned then.
+            If a parameter, X, y or `sample_weight` is not as described, `polynomial_degree` or
+            `sinusoid_degree` was changed since the rows before, or made columns are to be in
+            standard units, which take all rows to know; nothing is learned then.
 
         Examples
         --------
@@ -375,9 +389,11 @@ class LinearRegression(Estimator):
                 f"y has targets of shape {target.shape[1:]}, but those before were of "
                 f"{np.shape(self.intercept_)}"
             )
+        weights = _check_weights(sample_weight, matrix)
         columns = features.fit(matrix, self.n_jobs)
         dtype = _validate.compute_dtype(columns, target)
-        scatter = column_scatter(columns, target.reshape(len(matrix), -1), self.n_jobs)
+        targets = target.reshape(len(matrix), -1)
+        scatter = column_scatter(columns, targets, self.n_jobs, weights=weights)
         if before is not None:
             scatter = joined(before.scatter, scatter)
             dtype = min(before.dtype, dtype, key=lambda each: each.itemsize)
@@ -441,10 +457,11 @@ class LinearRegression(Estimator):
         _validate.check_finite_by(out, matrix, "X")
         return out if self.coef_.ndim == 2 else out[:, 0]
 
-    def score(self, X: Any, y: Any) -> float:
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R^2 = 1 - (sum of squared residuals) / (sum of squares about the mean).
 
-        It is averaged over targets; of a constant target 1 where predicted exactly, else 0.
+        It is averaged over targets; of a constant target 1 where predicted exactly, else 0. A row
+        counts as `sample_weight` rows, as for `fit`.
 
         Examples
         --------
@@ -458,8 +475,9 @@ class LinearRegression(Estimator):
         if target.shape != prediction.shape:
             raise ValueError(f"y has shape {target.shape}, predictions {prediction.shape}")
         Y = target.reshape(len(target), -1).astype(np.float64)
-        about_mean = column_moments(Y).m2
-        moments = column_moments(Y - prediction.reshape(Y.shape))
+        weights = _weights.check_sample_weight(sample_weight, len(Y), Y.dtype)
+        about_mean = column_moments(Y, weights=weights).m2
+        moments = column_moments(Y - prediction.reshape(Y.shape), weights=weights)
         residual = moments.m2 + moments.count[0] * moments.mean**2
         ratio = np.where(residual > 0, 1.0, 0.0)
         np.divide(residual, about_mean, out=ratio, where=about_mean > 0)

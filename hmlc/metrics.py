@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes, _validate
+from hmlc import _passes, _validate, _weights
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -91,8 +91,19 @@ def _labels(y_true: Any, y_predicted: Any) -> tuple[Array, NDArray[np.intp], NDA
     )
 
 
-def accuracy(y_true: Any, y_predicted: Any) -> float:
+def _row_weights(sample_weight: Any, n_rows: int) -> Array:
+    return _weights.check_sample_weight(sample_weight, n_rows, np.dtype(np.float64))
+
+
+def accuracy(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> float:
     """Return the share of labels that were predicted right.
+
+    Parameters
+    ----------
+    y_true, y_predicted : array-likes of shape (n_rows,)
+        Labels.
+    sample_weight : array-like of shape (n_rows,) or float, optional
+        How many rows each counts as; 1 by default.
 
     Examples
     --------
@@ -101,16 +112,25 @@ def accuracy(y_true: Any, y_predicted: Any) -> float:
     0.75
     """
     _, true, predicted = _labels(y_true, y_predicted)
-    return int(np.count_nonzero(true == predicted)) / len(true)
+    weights = _row_weights(sample_weight, len(true))
+    return float(np.sum(weights * (true == predicted)) / np.sum(weights))
 
 
-def confusion_matrix(y_true: Any, y_predicted: Any) -> NDArray[np.int64]:
+def confusion_matrix(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> NDArray[Any]:
     """Count how often each label was taken for each.
+
+    Parameters
+    ----------
+    y_true, y_predicted : array-likes of shape (n_rows,)
+        Labels.
+    sample_weight : array-like of shape (n_rows,) or float, optional
+        How many rows each counts as; 1 by default.
 
     Returns
     -------
-    int64 array of shape (n_labels, n_labels)
-        Rows are the true labels, columns the predicted ones, sorted; all that occur in either.
+    array of shape (n_labels, n_labels)
+        int64, or float64 with weights. Rows are the true labels, columns the predicted ones,
+        sorted; all that occur in either.
 
     Examples
     --------
@@ -121,17 +141,22 @@ def confusion_matrix(y_true: Any, y_predicted: Any) -> NDArray[np.int64]:
     """
     classes, true, predicted = _labels(y_true, y_predicted)
     n = len(classes)
-    counts = np.bincount(true * n + predicted, minlength=n * n)
-    return counts.reshape(n, n).astype(np.int64)
+    places = true * n + predicted
+    if sample_weight is None:
+        return np.bincount(places, minlength=n * n).reshape(n, n).astype(np.int64)
+    weights = _row_weights(sample_weight, len(true))
+    return np.bincount(places, weights, minlength=n * n).reshape(n, n)
 
 
-def f1(y_true: Any, y_predicted: Any, *, positive: Any = 1) -> float:
+def f1(y_true: Any, y_predicted: Any, sample_weight: Any = None, *, positive: Any = 1) -> float:
     """Return the harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
 
     Parameters
     ----------
     y_true, y_predicted : array-likes of shape (n_rows,)
         Labels.
+    sample_weight : array-like of shape (n_rows,) or float, optional
+        How many rows each counts as; 1 by default.
     positive : label
         The label to find. 0 is returned where it is neither present nor predicted.
 
@@ -143,13 +168,21 @@ def f1(y_true: Any, y_predicted: Any, *, positive: Any = 1) -> float:
     """
     classes, true, predicted = _labels(y_true, y_predicted)
     is_true, is_predicted = (classes == positive)[true], (classes == positive)[predicted]
-    hits = int(np.count_nonzero(is_true & is_predicted))
-    named = int(np.count_nonzero(is_true)) + int(np.count_nonzero(is_predicted))
+    weights = _row_weights(sample_weight, len(true))
+    hits = float(np.sum(weights[is_true & is_predicted]))
+    named = float(np.sum(weights[is_true])) + float(np.sum(weights[is_predicted]))
     return 2 * hits / named if named else 0.0
 
 
-def mean_squared_error(y_true: Any, y_predicted: Any) -> float:
+def mean_squared_error(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> float:
     """Return the mean of squared differences, over all rows and targets, in y's units squared.
+
+    Parameters
+    ----------
+    y_true, y_predicted : array-likes of shape (n_rows,) or (n_rows, n_targets)
+        Numbers.
+    sample_weight : array-like of shape (n_rows,) or float, optional
+        How many rows each counts as; 1 by default.
 
     Examples
     --------
@@ -158,14 +191,22 @@ def mean_squared_error(y_true: Any, y_predicted: Any) -> float:
     2.0
     """
     true, predicted = _targets(y_true, y_predicted)
-    return float(np.mean((true - predicted) ** 2))
+    weights = _row_weights(sample_weight, len(true))
+    return float(np.average(np.mean((true - predicted) ** 2, axis=1), weights=weights))
 
 
-def r2(y_true: Any, y_predicted: Any) -> float:
+def r2(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> float:
     """Return the share of variance that is explained: 1 - sum (y - p)^2 / sum (y - mean)^2.
 
     Of several targets it is the mean of theirs. Of a constant target it is 1 where the prediction
     is exact, else 0.
+
+    Parameters
+    ----------
+    y_true, y_predicted : array-likes of shape (n_rows,) or (n_rows, n_targets)
+        Numbers.
+    sample_weight : array-like of shape (n_rows,) or float, optional
+        How many rows each counts as, in the mean too; 1 by default.
 
     Examples
     --------
@@ -174,8 +215,10 @@ def r2(y_true: Any, y_predicted: Any) -> float:
     0.5
     """
     true, predicted = _targets(y_true, y_predicted)
-    residual = np.sum((true - predicted) ** 2, axis=0)
-    total = np.sum((true - true.mean(axis=0)) ** 2, axis=0)
+    weights = _row_weights(sample_weight, len(true))
+    mean = np.average(true, axis=0, weights=weights)
+    residual = np.sum(weights[:, None] * (true - predicted) ** 2, axis=0)
+    total = np.sum(weights[:, None] * (true - mean) ** 2, axis=0)
     varies = total > 0
     share = np.where(residual == 0, 1.0, 0.0)
     share[varies] = 1 - residual[varies] / total[varies]

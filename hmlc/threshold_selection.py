@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _validate
+from hmlc import _validate, _weights
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -46,7 +46,7 @@ class ThresholdSelection(NamedTuple):
     f1s: Vector
 
 
-def select_threshold(labels: Any, scores: Any) -> ThresholdSelection:
+def select_threshold(labels: Any, scores: Any, sample_weight: Any = None) -> ThresholdSelection:
     """Choose the threshold on a score that finds labelled anomalies with the largest F1.
 
     A row is flagged where ``score < threshold``: low densities are anomalous. The sweep over the
@@ -60,6 +60,9 @@ def select_threshold(labels: Any, scores: Any) -> ThresholdSelection:
     scores : array-like of shape (n_rows,)
         Densities or log-densities, or any score that is lower for the more anomalous. They are
         compared as float32 where they are float32, else as float64; -infinity is allowed.
+    sample_weight : array-like of shape (n_rows,) or float, optional
+        How many rows each counts as, >= 0; 1 by default. Scores of rows of weight 0 make no
+        threshold.
 
     Returns
     -------
@@ -72,14 +75,16 @@ def select_threshold(labels: Any, scores: Any) -> ThresholdSelection:
     Raises
     ------
     ValueError
-        If lengths differ, a label is neither 0 nor 1, none is 1, or a score is NaN or +infinity.
+        If lengths differ, a label is neither 0 nor 1, no anomaly has any weight, a score is NaN or
+        +infinity, or a weight is negative or not finite.
     TypeError
-        If labels or scores are not numbers.
+        If labels, scores or weights are not numbers.
 
     Notes
     -----
-    Of k rows flagged, t of them among the p anomalies: precision t / k, recall t / p and
-    F1 = 2 t / (k + p), their harmonic mean (van Rijsbergen, Information Retrieval, 1979, ch. 7).
+    Of rows flagged that weigh k, t of it among the anomalies, which weigh p: precision t / k,
+    recall t / p and F1 = 2 t / (k + p), their harmonic mean (van Rijsbergen, Information Retrieval,
+    1979, ch. 7).
 
     Examples
     --------
@@ -90,11 +95,15 @@ def select_threshold(labels: Any, scores: Any) -> ThresholdSelection:
     """
     flags = _validate.check_flags(labels, "labels")
     values = _validate.check_scores(scores, len(flags))
+    weights = _weights.check_sample_weight(sample_weight, len(flags), values.dtype)
+    if not weights.all():
+        values, flags, weights = (array[weights > 0] for array in (values, flags, weights))
     if not flags.any():
         raise ValueError("labels must hold at least one anomaly (1 or True); got none")
     thresholds = np.empty(len(values), values.dtype)
-    precisions, recalls, f1s = (np.empty(len(values)) for _ in range(3))
-    count, best = kernels().threshold.sweep(values, flags, thresholds, precisions, recalls, f1s)
+    curves = [np.empty(len(values)) for _ in range(3)]
+    count, best = kernels().threshold.sweep(values, flags, weights, thresholds, *curves)
+    precisions, recalls, f1s = curves
     return ThresholdSelection(
         float(thresholds[best]),
         float(f1s[best]),

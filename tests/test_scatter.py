@@ -23,8 +23,12 @@ def exact_scatter(Z):
     return np.array(mean, np.float64), np.array(S, np.float64)
 
 
+def equal(X):
+    return np.broadcast_to(X.dtype.type(1), len(X))
+
+
 def empty_state(m):
-    return np.zeros(1), np.zeros(m), np.zeros(m), np.zeros((m, m))
+    return np.zeros(2), np.zeros(m), np.zeros(m), np.zeros((m, m))
 
 
 @pytest.mark.parametrize(("n", "d", "t"), [(1, 1, 0), (5, 3, 1), (300, 4, 2), (270, 9, 0)])
@@ -76,17 +80,19 @@ def test_twins_agree(n, d, t, dtype, seed):
             state = empty_state(m)
             for first, last in ((0, min(n, 256)), (256, n)):
                 rows = X[first:last], Y[first:last]
-                kernels().scatter.update(*rows, *state, start, m)
+                kernels().scatter.update(*rows, equal(rows[0]), *state, start, m)
                 kernels().scatter.centre(*state)
-            results.append(state)
+            results.append((state[0][:1], *state[1:]))
     tolerance = 2e-5 if dtype == np.float32 else 1e-12
     for other in results[1:]:
         for left, right in zip(results[0], other, strict=True):
             np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance * 4 * n)
 
 
-def test_stripes_and_calls_leave_no_trace(dtype, rng):
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_stripes_and_calls_leave_no_trace(is_weighted, dtype, rng):
     X, Y = rng.normal(size=(2900, 70)).astype(dtype), rng.normal(size=(2900, 3)).astype(dtype)
+    weights = rng.exponential(size=2900).astype(dtype) if is_weighted else equal(X)
     update = kernels().scatter.update
     answers = []
     for stripes, rows in (([0, 73], [0, 2900]), ([0, 48, 64, 73], [0, 256, 768, 2048, 2900])):
@@ -94,7 +100,8 @@ def test_stripes_and_calls_leave_no_trace(dtype, rng):
         for start, stop in itertools.pairwise(stripes):
             *state, _ = empty_state(73)
             for first, last in itertools.pairwise(rows):
-                update(X[first:last], Y[first:last], *state, S, start, stop)
+                some = X[first:last], Y[first:last], weights[first:last]
+                update(*some, *state, S, start, stop)
         answers.append([array.tobytes() for array in (*state, np.tril(S))])
     assert answers[0] == answers[1]
 
@@ -155,11 +162,11 @@ def test_layout_leaves_no_trace(layout, dtype, rng):
 def test_sizes_are_checked(rows, size, start, stop):
     X, Y = np.ones((3, 4)), np.ones((rows, 1))
     with hmlc.use_backend("c"), pytest.raises(ValueError, match="update"):
-        kernels().scatter.update(X, Y, *empty_state(size), start, stop)
+        kernels().scatter.update(X, Y, equal(X), *empty_state(size), start, stop)
 
 
 def test_states_that_do_not_fit_or_are_empty_are_refused():
-    five = np.ones(1), np.zeros(5), np.zeros(5), np.zeros((5, 5))
+    five = np.ones(2), np.zeros(5), np.zeros(5), np.zeros((5, 5))
     with hmlc.use_backend("c"):
         for other in (empty_state(4), empty_state(5)):
             with pytest.raises(ValueError, match="merge"):
@@ -174,7 +181,7 @@ def test_a_first_block_far_from_the_rest_costs_few_digits(n, dtype, rng):
     X[:256] += 1000
     state = empty_state(3)
     with hmlc.use_backend("c"):
-        kernels().scatter.update(X, X[:, :0], *state, 0, 3)
+        kernels().scatter.update(X, X[:, :0], equal(X), *state, 0, 3)
         kernels().scatter.centre(*state)
     E = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
     # The squares exceed those about the mean eightfold at most; then each block of 256 products is
@@ -189,7 +196,7 @@ def test_the_origin_follows_the_mean(rng):
     X = np.linspace(0, 1, 256 * 70, dtype=np.float32)[:, None]
     state = empty_state(1)
     with hmlc.use_backend("c"):
-        kernels().scatter.update(X, X[:, :0], *state, 0, 1)
+        kernels().scatter.update(X, X[:, :0], equal(X), *state, 0, 1)
     seen = X[: 256 * 64].astype(np.float64)
     np.testing.assert_allclose(state[1], seen.mean(), rtol=1e-6)
 

@@ -215,10 +215,11 @@ def test_bad_input(labels, scores, error, match):
 
 def test_lengths_that_do_not_fit(dtype):
     scores, labels = np.ones(3, dtype), np.ones(3, np.uint8)
+    weights = np.ones(3, dtype)
     outputs = [np.empty(3, dtype), np.empty(3), np.empty(3), np.empty(3)]
     sweep = hmlc._backend.kernels().threshold.sweep
-    for short in range(5):
-        arguments = [labels, *outputs]
+    for short in range(6):
+        arguments = [labels, weights, *outputs]
         arguments[short] = arguments[short][:2]
-        with pytest.raises(ValueError, match="not of scores' length"):
+        with pytest.raises(ValueError, match=r"not of scores' length|weights are not one a row"):
             sweep(scores, *arguments)

@@ -26,7 +26,7 @@ classifier = hmlc.LogisticRegression(l2=0.1, solver="lbfgs").fit(X_train, y_trai
 assert_type(classifier.predict_proba(X_test), NDArray[Any])
 assert_type(classifier.score(X_test, y_test), float)
 assert_type(metrics.accuracy(y_test, classifier.predict(X_test)), float)
-assert_type(metrics.confusion_matrix(y_test, y_test), NDArray[np.int64])
+assert_type(metrics.confusion_matrix(y_test, y_test), NDArray[Any])
 
 detector = hmlc.GaussianAnomalyDetector(covariance="full").fit(X_train)
 assert_type(detector.threshold_, float)
@@ -55,12 +55,12 @@ with hmlc.use_backend("numpy"):
 
 rows = np.zeros((4, 2))
 total = np.zeros(2)
-moments.update(rows, np.zeros(1), total, total)
+moments.update(rows, np.ones(4), np.zeros(1), total, total)
 
 hmlc.KMeans(n_cluster=3)  # type: ignore[call-arg]
 hmlc.KMeans(3)  # type: ignore[call-arg]
 hmlc.KMeans(n_clusters="three")  # type: ignore[arg-type]
 hmlc.LogisticRegression(solver="guess")  # type: ignore[arg-type]
 hmlc.use_backend("fortran")  # type: ignore[arg-type]
-moments.update(rows, np.zeros(1), total)  # type: ignore[call-arg]
+moments.update(rows, np.ones(4), np.zeros(1), total)  # type: ignore[call-arg]
 moments.standardise(rows, total, total.astype(np.float32), rows)  # type: ignore[type-var]

@@ -5,6 +5,7 @@ from hmlc._core._types import Real, Vector
 def sweep(
     scores: Vector[Real],
     labels: Vector[np.uint8],
+    weights: Vector[Real],
     thresholds: Vector[Real],
     precisions: Vector[np.float64],
     recalls: Vector[np.float64],

@@ -96,7 +96,7 @@ def _moments_state(of: str, moments: Moments) -> State:
 def _restored_moments(of: str, state: Reader, d: int) -> Moments:
     count, mean = state.number(f"{of}.count"), state.array(f"{of}.mean", (d,))
     m2 = state.array(f"{of}.m2", (d,))
-    if not (1 <= count < math.inf and (m2 >= 0).all()):
+    if not (0 < count < math.inf and (m2 >= 0).all()):
         raise ValueError(f"{of}.count or {of}.m2 is not of any columns' moments")
     moments = Moments(0)
     moments.count[0], moments.mean, moments.m2 = count, mean, m2
@@ -145,8 +145,8 @@ def _restored_scatter(state: Reader, width: int) -> tuple[Scatter, np.dtype[Any]
 
 def _restored_count(state: Reader) -> float:
     count = state.number("seen.count")
-    if not 1 <= count < math.inf:
-        raise ValueError(f"seen.count must be a number of rows; got {count!r}")
+    if not 0 < count < math.inf:
+        raise ValueError(f"seen.count must be a number of rows or weight of them; got {count!r}")
     return count
 
 

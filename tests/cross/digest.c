@@ -77,14 +77,18 @@ static void statistics(ptrdiff_t n, ptrdiff_t d) {
     real *mean = numbers(d, 1, 0), *scale = numbers(d, 0.5, 1), *scratch = zeros(64 * (d + 1024));
     const ptrdiff_t m = d + 1;
     double *count = sums(1), *means = sums(m), *m2 = sums(d), *S = sums(m * m);
-    KERNELS(moments).update(X, n, d, count, means, m2, scratch);
+    const real one = 1;
+    real *weights = numbers(n, 1, 1);
+    KERNELS(moments).update(X, n, d, &one, 0, count, means, m2, scratch);
+    KERNELS(moments).update(X, n, d, weights, 1, count, means, m2, scratch);
     SHOW("moments.update", means, d), SHOW("moments.update", m2, d);
     KERNELS(moments).standardise(X, n, d, mean, scale, out, scratch);
     SHOW("moments.standardise", out, n * d);
     double *change = sums(2 * m), *totals = sums(m), *T = sums(m * m);
-    real *wide = zeros((HMLC_BLOCK_ROWS + 4) * (m + 64));
-    count = sums(1), means = sums(m);
-    KERNELS(scatter).update(X, y, n, d, 1, count, means, totals, S, 0, m, wide);
+    real *wide = zeros((HMLC_BLOCK_ROWS + 4) * (m + 64) + HMLC_BLOCK_ROWS);
+    count = sums(2), means = sums(m);
+    KERNELS(scatter).update(X, y, n, d, 1, &one, 0, count, means, totals, S, 0, m, wide);
+    KERNELS(scatter).update(X, y, n, d, 1, weights, 1, count, means, totals, S, 0, m, wide);
     memcpy(T, S, (size_t)(m * m) * sizeof *T);
     KERNELS(scatter).merge(S, T, m, count, means, totals, *count, means, totals, change);
     KERNELS(scatter).centre(S, m, *count, means, totals);
@@ -110,9 +114,12 @@ static void functions(ptrdiff_t n) {
         labels[i] = uniform() > 0.8;
     double *p = sums(n), *r = sums(n), *f = sums(n);
     ptrdiff_t answer[2];
-    uint64_t *scratch = room(8 * (2 * n + HMLC_DIGITS * HMLC_DIGIT_VALUES));
-    KERNELS(threshold).sweep(x, labels, n, out, p, r, f, answer, scratch);
-    SHOW("threshold.sweep", out, answer[0]), SHOW("threshold.sweep", f, answer[0]);
+    uint64_t *scratch = room(8 * (3 * n + 2 + HMLC_DIGITS * HMLC_DIGIT_VALUES));
+    real *weights = numbers(n, 1, 2);
+    for (ptrdiff_t step = 0; step < 2; step++) {
+        KERNELS(threshold).sweep(x, labels, weights, step, n, out, p, r, f, answer, scratch);
+        SHOW("threshold.sweep", out, answer[0]), SHOW("threshold.sweep", f, answer[0]);
+    }
 }
 
 static void algebra(ptrdiff_t n, ptrdiff_t k) {

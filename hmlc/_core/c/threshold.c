@@ -132,19 +132,58 @@ INLINE real separator(real a, real b) {
     return a < middle ? middle : b;
 }
 
+/* sums[i] = what the rows of the first i of n sorted keys weigh: those with the label 0, or others,
+ * as `are_anomalies` says. Rows of equal keys are summed in order. */
+static void sum_weights(const real *scores, const uint8_t *labels, const real *weights,
+                        ptrdiff_t rows, int are_anomalies, const sort_key *sorted, ptrdiff_t n,
+                        double *sums) {
+    for (ptrdiff_t i = 0; i <= n; i++)
+        sums[i] = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        if ((labels[r] != 0) != are_anomalies)
+            continue;
+        const sort_key key = key_of(scores[r]);
+        ptrdiff_t low = 0;
+        for (ptrdiff_t high = n; low < high;) {
+            const ptrdiff_t middle = (low + high) / 2;
+            if (sorted[middle] < key)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        sums[low + 1] += (double)weights[r];
+    }
+    for (ptrdiff_t i = 0; i < n; i++)
+        sums[i + 1] += sums[i];
+}
+
+/* What the first i rows weigh; i where all weigh the same. */
+INLINE double weight_of(const double *sums, ptrdiff_t i) {
+    return sums ? sums[i] : (double)i;
+}
+
 /* For every distinct score, what comes of flagging it and all below, which is `score < threshold`.
- *   scores n, no NaN, below infinity; labels n, 0 is normal; thresholds, precisions, recalls, f1s
- *   n, of which the first answer[0] are set: one for each distinct score, rising; answer[1] is the
- *   first of those with the largest F1; scratch 2 n + HMLC_DIGITS * HMLC_DIGIT_VALUES.
- * Of k flagged, t rightly, of p anomalies: precision t / k, recall t / p, F1 2 t / (k + p). The
- * last threshold, above all scores, is the next number after the largest. */
-static void sweep(const real *scores, const uint8_t *labels, ptrdiff_t n, real *thresholds,
-                  double *precisions, double *recalls, double *f1s, ptrdiff_t *answer,
-                  uint64_t *scratch) {
+ *   scores n, no NaN, below infinity; labels n, 0 is normal; weights n, > 0, step 1, or one weight
+ *   for all, step 0; thresholds, precisions, recalls, f1s n, of which the first answer[0] are set:
+ *   one for each distinct score, rising; answer[1] is the first of those with the largest F1;
+ *   scratch (2 + step) n + 2 + HMLC_DIGITS * HMLC_DIGIT_VALUES.
+ * Where those flagged weigh k, t of it rightly, and all anomalies p: precision t / k, recall t / p,
+ * F1 2 t / (k + p). The last threshold, above all scores, is the next number after the largest. */
+static void sweep(const real *scores, const uint8_t *labels, const real *weights, ptrdiff_t step,
+                  ptrdiff_t n, real *thresholds, double *precisions, double *recalls, double *f1s,
+                  ptrdiff_t *answer, uint64_t *scratch) {
     sort_key *keys = (sort_key *)(scratch + HMLC_DIGITS * HMLC_DIGIT_VALUES), *spare = keys + n;
     const ptrdiff_t normals = partition(scores, labels, n, keys), anomalies = n - normals;
     const sort_key *a = sort(keys, normals, spare, scratch);
     const sort_key *b = sort(keys + normals, anomalies, spare + normals, scratch);
+    double *of_a = NULL, *of_b = NULL;
+    if (step != 0) {
+        of_a = (double *)(scratch + HMLC_DIGITS * HMLC_DIGIT_VALUES + 2 * n);
+        of_b = of_a + normals + 1;
+        sum_weights(scores, labels, weights, n, 0, a, normals, of_a);
+        sum_weights(scores, labels, weights, n, 1, b, anomalies, of_b);
+    }
+    const double all = weight_of(of_b, anomalies);
     ptrdiff_t i = 0, j = 0, m = 0, best = 0;
     while (i + j < n) {
         const sort_key key = j == anomalies || (i < normals && a[i] < b[j]) ? a[i] : b[j];
@@ -155,9 +194,10 @@ static void sweep(const real *scores, const uint8_t *labels, ptrdiff_t n, real *
         thresholds[m] = number_of(key);
         if (m > 0)
             thresholds[m - 1] = separator(thresholds[m - 1], thresholds[m]);
-        precisions[m] = (double)j / (double)(i + j);
-        recalls[m] = (double)j / (double)anomalies;
-        f1s[m] = 2 * (double)j / (double)(i + j + anomalies);
+        const double caught = weight_of(of_b, j), flagged = weight_of(of_a, i) + caught;
+        precisions[m] = caught / flagged;
+        recalls[m] = caught / all;
+        f1s[m] = 2 * caught / (flagged + all);
         if (f1s[m] > f1s[best])
             best = m;
         m++;

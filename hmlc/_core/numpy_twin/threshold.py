@@ -10,6 +10,7 @@ Vector = NDArray[np.float64]
 def sweep(
     scores: Array,
     labels: NDArray[np.uint8],
+    weights: Array,
     thresholds: Array,
     precisions: Vector,
     recalls: Vector,
@@ -20,8 +21,10 @@ def sweep(
         return 0, 0
     distinct, place = np.unique(scores, return_inverse=True)
     m = len(distinct)
-    flagged = np.cumsum(np.bincount(place))
-    caught = np.cumsum(np.bincount(place, weights=labels))
+    w = np.ones(len(scores)) if weights.strides == (0,) else weights.astype(np.float64)
+    normal = np.cumsum(np.bincount(place, w * (labels == 0)))
+    caught = np.cumsum(np.bincount(place, w * (labels != 0)))
+    flagged = normal + caught
     a, b = distinct[:-1], distinct[1:]
     middle = a / 2 + b / 2
     thresholds[: m - 1] = np.where(a < middle, middle, b)

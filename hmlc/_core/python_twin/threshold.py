@@ -10,22 +10,29 @@ Vector = NDArray[np.float64]
 def sweep(
     scores: Array,
     labels: NDArray[np.uint8],
+    weights: Array,
     thresholds: Array,
     precisions: Vector,
     recalls: Vector,
     f1s: Vector,
 ) -> tuple[int, int]:
     """Fill the outputs for every distinct score; return their number and the best F1's index."""
-    rows = sorted(zip(scores.tolist(), labels.tolist(), strict=True))
-    anomalies = sum(labels.tolist())
+    w = [1.0] * len(scores) if weights.strides == (0,) else weights.tolist()
+    rows = sorted(zip(scores.tolist(), labels.tolist(), w, strict=True), key=lambda row: row[0])
+    anomalies = sum(weight for _, label, weight in rows if label)
     number = scores.dtype.type
-    caught = m = best = 0
-    for flagged, (score, label) in enumerate(rows, start=1):
-        caught += label
-        if flagged < len(rows) and rows[flagged][0] == score:
+    normal = caught = 0.0
+    m = best = 0
+    for i, (score, label, weight) in enumerate(rows, start=1):
+        if label:
+            caught += weight
+        else:
+            normal += weight
+        if i < len(rows) and rows[i][0] == score:
             continue
-        if flagged < len(rows):
-            thresholds[m] = _separator(number(score), number(rows[flagged][0]))
+        flagged = normal + caught
+        if i < len(rows):
+            thresholds[m] = _separator(number(score), number(rows[i][0]))
         else:
             with np.errstate(over="ignore"):
                 thresholds[m] = np.nextafter(number(score), number(np.inf))
