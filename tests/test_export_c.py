@@ -110,6 +110,15 @@ def test_c_answers_what_python_answers(name, dtype, tmp_path):
 
 
 @needs_cc
+@pytest.mark.parametrize("d", [15, 16, 31, 32, 100])
+def test_a_target_of_many_columns(d, dtype, tmp_path, rng):
+    X = rng.normal(size=(120, d)).astype(dtype)
+    model = hmlc.LinearRegression().fit(X, X.sum(axis=1))
+    library = compiled_for(model, X, tmp_path)
+    assert_same(by_c(library, "predict", model.predict(X), X, model), model.predict(X))
+
+
+@needs_cc
 @pytest.mark.parametrize("is_long", [False, True])
 def test_centres_of_many_columns(is_long, dtype, tmp_path, rng):
     d = 400 if is_long else 130

@@ -133,6 +133,30 @@ def test_affine_is_the_product(shape, dtype, rng, backend):
     np.testing.assert_allclose(out, expected, rtol=0, atol=(d + 2) * 8 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("d", [31, 32, 33, 47, 100, 784])
+@pytest.mark.parametrize("n", [1, 5, 16, 17, 40, 64])
+def test_affine_of_one_target_is_the_product(n, d, dtype, rng, backend):
+    X, w, b = (rng.normal(size=size).astype(dtype) for size in ((n, d), (1, d), 1))
+    out = np.full((n + 1, 1), np.nan, dtype)
+    kernels().linalg.affine(X, w, b, out[:n])
+    expected = X.astype(np.float64) @ w[0].astype(np.float64) + b
+    np.testing.assert_allclose(out[:n, 0], expected, rtol=0, atol=(d + 2) * 8 * np.finfo(dtype).eps)
+    assert np.isnan(out[n, 0])
+
+
+@pytest.mark.parametrize("t", [1, 3, 20])
+@pytest.mark.parametrize("d", [3, 33, 50])
+def test_a_row_that_is_not_finite_leaves_the_others_alone(t, d, dtype, rng, backend):
+    X, W, b = (rng.normal(size=size).astype(dtype) for size in ((50, d), (t, d), t))
+    clean, out = np.empty((2, 50, t), dtype)
+    kernels().linalg.affine(X, W, b, clean)
+    X[[3, 18, 49]] = [[np.inf], [np.nan], [-np.inf]]
+    kernels().linalg.affine(X, W, b, out)
+    bad = np.isin(np.arange(50), [3, 18, 49])
+    assert not np.isfinite(out[bad]).any()
+    np.testing.assert_array_equal(out[~bad], clean[~bad])
+
+
 def test_quadratic_against_finite_differences(rng, backend):
     A, B, X = positive_matrix(9, rng), rng.normal(size=(2, 9)), rng.normal(size=(2, 9))
     gradient, unused = np.empty((2, 9)), np.empty((2, 9))
@@ -208,7 +232,9 @@ for dtype in (np.float32, np.float64):
         value = linalg.quadratic(A, B, B, gradient)
         linalg.cholesky_solve(L, B)
         linalg.affine(B, A, A[0], out)
-        for array in (L, P, order, B, gradient, out, np.array([value, linalg.dot(A[0], A[1])])):
+        narrow = np.empty((n, 1), dtype)
+        linalg.affine(A, B[:1], B[0, :1], narrow)
+        for array in (L, P, order, B, gradient, out, narrow, np.array([value, linalg.dot(A[0], A[1])])):
             digest.update(array.tobytes())
 print(digest.hexdigest())
 """

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import __version__
-from hmlc._export.c_functions import needed, spelled
+from hmlc._export.c_functions import CONSTANTS, needed, spelled
 
 Array = NDArray[Any]
 
@@ -39,6 +39,7 @@ class Header:
 
     def __init__(self, dtype: "np.dtype[Any]", n_features: int) -> None:
         self.dtype = dtype
+        self.lanes = int(CONSTANTS[dtype.name]["LANES"])
         self._declarations: list[str] = []
         self._functions: list[str] = []
         self.size("n_features", n_features)

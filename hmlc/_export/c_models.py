@@ -115,9 +115,16 @@ def _linear(header: Header, model: Any) -> None:
     header.size("n_targets", len(coef))
     header.array("coef", coef)
     header.array("intercept", np.reshape(model.intercept_, -1))
+    # Of long rows the kernel sums interleaved (hmlc/_core/c/affine.h).
+    is_dot = len(coef) == 1 and coef.shape[1] >= 2 * header.lanes
+    product = (
+        "NAME_dot(columns, NAME_coef[t], NAME_n_columns)"
+        if is_dot
+        else "NAME_chain(columns, NAME_coef[t], NAME_n_columns, 0)"
+    )
     outputs = f"""{columns}
     for (int t = 0; t < NAME_n_targets; t++)
-        y[t] = NAME_chain(columns, NAME_coef[t], NAME_n_columns, 0) + NAME_intercept[t];"""
+        y[t] = {product} + NAME_intercept[t];"""
     _regression(header, outputs, model.coef_.ndim == 1)
 
 

@@ -140,6 +140,7 @@ static void algebra(ptrdiff_t n, ptrdiff_t k) {
     KERNELS(linalg).quadratic(A, B, B, k, n, out, &value), SHOW("linalg.quadratic", out, k * n);
     real *wide = zeros(n * n);
     KERNELS(linalg).affine(A, n, n, B, A, k, wide, scratch), SHOW("linalg.affine", wide, n * k);
+    KERNELS(linalg).affine(A, n, n, B, A, 1, wide, scratch), SHOW("linalg.affine, one", wide, n);
 }
 
 static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {

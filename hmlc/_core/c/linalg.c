@@ -1,5 +1,5 @@
 /* Small dense algebra: inner products, Cholesky factors, a quadratic form, X W^T + b. */
-#include "tile.h"
+#include "affine.h"
 
 #include "linalg.h"
 
@@ -183,119 +183,6 @@ static void quadratic(const real *A, const real *B, const real *X, ptrdiff_t k, 
     for (ptrdiff_t r = 0; r < k; r++)
         *out +=
             (double)(r_dot(X + r * n, gradient + r * n, n) - r_dot(B + r * n, X + r * n, n)) / 2;
-}
-
-/* out = X W^T + b for `rows` rows of X and one panel of `width` rows of W. */
-INLINE void affine_tile(int rows, const real *X, ptrdiff_t d, const real *panel, const real *b,
-                        ptrdiff_t t, ptrdiff_t width, real *out) {
-    vec acc[TILE_ROWS];
-    for (int r = 0; r < rows; r++)
-        acc[r] = v_set(0);
-    tile_fma(rows, X, d, 1, panel, d, acc);
-    for (int r = 0; r < rows; r++) {
-        if (width >= LANES)
-            v_store(out + r * t, v_add(acc[r], v_load(b)));
-        else
-            v_store_part(out + r * t, width, v_add(acc[r], v_load_part(b, width, 0)));
-    }
-}
-
-/* out = X W^T + b for LANES rows of X, one a lane, and `count` <= 4 rows of W. */
-INLINE void affine_lanes(int count, const real *X, ptrdiff_t d, const real *W, const real *b,
-                         ptrdiff_t t, real *out) {
-    vec acc[4], columns[QUAD];
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-    for (int j = 0; j < count; j++)
-        acc[j] = v_set(0);
-    ptrdiff_t p = 0;
-    for (; p + QUAD <= d; p += QUAD) {
-        v_transpose(X + p, d, columns);
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-        for (int q = 0; q < QUAD; q++)
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-            for (int j = 0; j < count; j++)
-                acc[j] = v_fma(columns[q], v_set(W[j * d + p + q]), acc[j]);
-    }
-    for (; p < d; p++) {
-        columns[0] = v_load_column(X + p, d);
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-        for (int j = 0; j < count; j++)
-            acc[j] = v_fma(columns[0], v_set(W[j * d + p]), acc[j]);
-    }
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-    for (int j = 0; j < count; j++) {
-        real lanes[LANES];
-        v_store(lanes, v_add(acc[j], v_set(b[j])));
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            out[r * t + j] = lanes[r];
-    }
-}
-
-/* Few targets would leave most lanes of a panel idle: there lanes are rows. */
-static void affine_narrow(const real *X, ptrdiff_t d, const real *W, const real *b, ptrdiff_t t,
-                          real *out) {
-    ptrdiff_t j = 0;
-    for (; j + 4 <= t; j += 4)
-        affine_lanes(4, X, d, W + j * d, b + j, t, out + j);
-    switch (t - j) {
-    case 3:
-        affine_lanes(3, X, d, W + j * d, b + j, t, out + j);
-        break;
-    case 2:
-        affine_lanes(2, X, d, W + j * d, b + j, t, out + j);
-        break;
-    case 1:
-        affine_lanes(1, X, d, W + j * d, b + j, t, out + j);
-        break;
-    }
-}
-
-static void affine_row(const real *x, ptrdiff_t d, const real *W, const real *b, ptrdiff_t t,
-                       real *out) {
-    row_product(x, W, t, d, NULL, out);
-    for (ptrdiff_t j = 0; j < t; j++)
-        out[j] += b[j];
-}
-
-/* Rows of X that stay in cache while the panels of W pass by. */
-enum { AFFINE_ROWS = 64 };
-
-/* out = X W^T + b.
- *   X n x d; W t x d; b t; out n x t; scratch d * (t + LANES), for W's panels; HMLC_FEW_ROWS rows
- *   need none.
- * Sums in order of depth, by FMA, then b. */
-static void affine(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, const real *b,
-                   ptrdiff_t t, real *out, real *scratch) {
-    ptrdiff_t r = 0;
-    for (; t <= LANES / 2 && r + LANES <= n; r += LANES)
-        affine_narrow(X + r * d, d, W, b, t, out + r * t);
-    for (; (t <= LANES / 2 || n <= HMLC_FEW_ROWS) && r < n; r++)
-        affine_row(X + r * d, d, W, b, t, out + r * t);
-    if (r == n)
-        return;
-    for (ptrdiff_t c = 0; c < t; c += LANES)
-        pack_panel(W, 1, d, d, c, t, scratch + c * d);
-    for (ptrdiff_t first = 0; first < n; first += AFFINE_ROWS) {
-        const ptrdiff_t last = n - first < AFFINE_ROWS ? n : first + AFFINE_ROWS;
-        for (ptrdiff_t c = 0; c < t; c += LANES) {
-            const real *panel = scratch + c * d;
-            ptrdiff_t i = first;
-            for (; i + TILE_ROWS <= last; i += TILE_ROWS)
-                affine_tile(TILE_ROWS, X + i * d, d, panel, b + c, t, t - c, out + i * t + c);
-            for (; i < last; i++)
-                affine_tile(1, X + i * d, d, panel, b + c, t, t - c, out + i * t + c);
-        }
-    }
 }
 
 HMLC_TABLE(linalg, LINALG_KERNELS)

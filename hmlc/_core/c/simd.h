@@ -347,6 +347,14 @@ INLINE void prefetch(uintptr_t address) {
 #endif
 }
 
+/* True in the first `count` lanes. */
+INLINE mask v_first(ptrdiff_t count) {
+    real lanes[LANES];
+    for (int i = 0; i < LANES; i++)
+        lanes[i] = (real)i;
+    return v_less(v_load(lanes), v_set((real)count));
+}
+
 /* The first `count` lanes from memory, the others `fill`; nothing is read past the end. */
 INLINE vec v_load_part(const real *p, ptrdiff_t count, real fill) {
     real lanes[LANES];
@@ -425,6 +433,37 @@ INLINE real v_sum(vec a) {
         for (int i = 0; i < half; i++)
             lanes[i] += lanes[i + half];
     return lanes[0];
+}
+
+/* Lanes that are left of a sum once a vector's registers are added in halves. */
+enum { FOLDED = REGS == 1 ? LANES : LANES / 2 };
+
+/* The first step of v_sum: p[i] = lane i + lane i + FOLDED, or the lanes where there is but one
+ * register. */
+INLINE void v_store_folded(real *p, vec a) {
+    if (REGS == 1) {
+        v_store(p, a);
+        return;
+    }
+#if defined(__GNUC__)
+#pragma GCC unroll 8
+#endif
+    for (int i = 0; i < REGS / 2; i++)
+        STORE(p + i * REG_LANES, ADD(a.r[i], a.r[i + REGS / 2]));
+}
+
+/* Lane r = v_sum of the vector that v_store_folded left at folded + r * FOLDED. */
+INLINE vec v_sum_rows(const real *folded) {
+    vec lane[FOLDED];
+    UNROLL for (int i = 0; i < FOLDED; i += QUAD) {
+        v_transpose(folded + i, FOLDED, lane + i);
+    }
+    UNROLL for (int half = FOLDED / 2; half > 0; half /= 2) {
+        UNROLL for (int i = 0; i < half; i++) {
+            lane[i] = v_add(lane[i], lane[i + half]);
+        }
+    }
+    return lane[0];
 }
 
 INLINE real r_fma(real a, real b, real c) {
