@@ -135,9 +135,9 @@ class Estimator:
         """Return the answer for a few plain rows by one compiled call, or None.
 
         For validation and the passes would take longer than the answer. The rows are a float32 or
-        float64 matrix, C-contiguous and finite, as wide as the model, of up to HMLC_FEW_ROWS rows;
-        `model` is what the family's `_few` takes. All else, and every error and warning, is left
-        to the ordinary way, which calls the same kernel.
+        float64 matrix, C-contiguous and finite, as wide as the model, of up to HMLC_FEW_ROWS rows,
+        or as many as the family answers soon; `model` is what its `_few` takes. All else, and every
+        error and warning, is left to the ordinary way, which calls the same kernel.
         """
         few = getattr(family, "_few", None)
         is_plain = type(X) is np.ndarray and "feature_names_in_" not in self.__dict__

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hmlc import _linalg, _optimize, _passes, _validate, _weights
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator
+from hmlc._helper import call_helper
 from hmlc._progress import Callback, check_reporting, reporting
 from hmlc._scatter import Scatter, column_scatter, joined
 from hmlc.features import FeatureMap, column_moments
@@ -436,7 +437,7 @@ class LinearRegression(Estimator):
         self._check_fitted()
         family = kernels().linalg
         few: Array | None = self._answer_few(
-            family, X, self.n_features_in_, self.coef_, self.intercept_
+            family, X, self.n_features_in_, self.coef_, self.intercept_, self._call_helper
         )
         if few is not None:
             return few
@@ -456,6 +457,9 @@ class LinearRegression(Estimator):
         )
         _validate.check_finite_by(out, matrix, "X")
         return out if self.coef_.ndim == 2 else out[:, 0]
+
+    def _call_helper(self) -> bool:
+        return call_helper(_validate.check_n_jobs(self.n_jobs))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R^2 = 1 - (sum of squared residuals) / (sum of squares about the mean).

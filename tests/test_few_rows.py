@@ -73,6 +73,9 @@ MODELS = [
     tanh_perceptron,
     without_hidden,
 ]
+NARROW = linear, linear_of_targets
+"""These have so few targets that any number of rows is answered by one call."""
+
 pytestmark = pytest.mark.filterwarnings("ignore::hmlc._estimator.ConvergenceWarning")
 
 
@@ -101,12 +104,12 @@ def test_few_rows_get_the_bits_of_many(make, d, dtype, fitted, rng, answered):
     X = rng.normal(2.0, 3.0, size=(90, d)).astype(dtype)
     for method in methods:
         answered.clear()
-        together = getattr(model, method)(X)
+        together = getattr(model, method)(X.view(np.recarray))
         assert answered == [False]
-        for count in (1, 2, 4, 5):
+        for count in (1, 2, 4, 5, 83):
             answered.clear()
             few = getattr(model, method)(X[7 : 7 + count])
-            assert answered == [count <= 4]
+            assert answered == [count <= 4 or make in NARROW]
             assert few.dtype == together.dtype
             assert few.shape == together[7 : 7 + count].shape
             assert few.tobytes() == together[7 : 7 + count].tobytes()

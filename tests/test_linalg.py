@@ -234,7 +234,8 @@ for dtype in (np.float32, np.float64):
         linalg.affine(B, A, A[0], out)
         narrow = np.empty((n, 1), dtype)
         linalg.affine(A, B[:1], B[0, :1], narrow)
-        for array in (L, P, order, B, gradient, out, narrow, np.array([value, linalg.dot(A[0], A[1])])):
+        numbers = np.array([value, linalg.dot(A[0], A[1])])
+        for array in (L, P, order, B, gradient, out, narrow, numbers):
             digest.update(array.tobytes())
 print(digest.hexdigest())
 """

@@ -4,7 +4,7 @@ import numpy as np
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
-from hmlc._core._few cimport address_of, as_plain, few_rows, in_type, plain
+from hmlc._core._few cimport HMLC_FEW_ROWS, address_of, as_plain, in_type, plain
 from hmlc._core._types cimport real
 from hmlc._core.elementwise cimport is_finite
 
@@ -31,11 +31,24 @@ cdef extern from "linalg.h" nogil:
     void linalg_affine(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, const void *b,
                        Py_ssize_t t, void *out, void *scratch) noexcept
 
+cdef extern from "helper.h" nogil:
+    void help_calls(double seconds) noexcept
+    void forget_helper() noexcept
+    void share_rows(void (*run)(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil,
+                    void *job, Py_ssize_t n, Py_ssize_t size, int may_help) noexcept
+
 if hmlc_linalg_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
 
 # LANES of simd.h is at most this.
 cdef Py_ssize_t lanes = 16
+
+# Of up to this many targets a product needs no panels of W: HMLC_FEW_ROWS rows or not.
+DEF NARROW = 4
+# Numbers in X: most for one call, for Ctrl-C is answered after it; least for a helper; in a piece.
+DEF SHORT = 1 << 22
+DEF SHARED = 1 << 18
+DEF PIECE = 1 << 15
 
 
 def dot(const real[::1] a, const real[::1] b):
@@ -112,39 +125,79 @@ def affine(const real[:, ::1] X, const real[:, ::1] W, const real[::1] b, real[:
 
 
 # Not kernels: these have no twins.
-def _few(X, Py_ssize_t n_columns, W, b):
-    """Return X W^T + b for a few plain rows if that is finite, else None; see _few.pxd.
+def _help_calls(double seconds):
+    """Help with calls that are shared, until there was none for so long; see c/helper.h."""
+    with nogil:
+        help_calls(seconds)
 
-    W is a vector or a matrix, b a number or a vector.
+
+def _forget_helper():
+    """Expect no help: in a forked child there is nobody."""
+    forget_helper()
+
+
+def _few(X, Py_ssize_t n_columns, W, b, call_helper):
+    """Return X W^T + b for plain rows, few or few numbers each, if it is finite, else None.
+
+    See _few.pxd. W is a vector or a matrix, b a number or a vector. Where it takes a while and
+    call_helper() is true, a helper takes its share.
     """
-    cdef plain x = few_rows(X, n_columns), weights = as_plain(W), biases
+    cdef plain x = as_plain(X), weights = as_plain(W), biases
     cdef double number
     if isinstance(b, float):
         number = b
         biases = plain(&number, b"d", 0, 1, 1)
     else:
         biases = as_plain(b)
-    if x.data == NULL or weights.data == NULL or biases.data == NULL:
+    if x.data == NULL or weights.data == NULL or biases.data == NULL or x.dimensions != 2:
         return None
-    if weights.columns != n_columns or biases.columns != weights.rows:
+    if x.columns != n_columns or weights.columns != n_columns or biases.columns != weights.rows:
         return None
+    if x.rows > HMLC_FEW_ROWS and (weights.rows > NARROW or x.rows > SHORT // n_columns):
+        return None
+    cdef bint is_helped = x.rows > SHARED // n_columns and call_helper()
     if weights.dimensions == 1:
         out = np.empty(x.rows, X.dtype)
     else:
         out = np.empty((x.rows, weights.rows), X.dtype)
     if x.type == b"f":
-        return out if _affine(x, weights, biases, <float *>address_of(out)) else None
-    return out if _affine(x, weights, biases, <double *>address_of(out)) else None
+        return out if _affine(x, weights, biases, <float *>address_of(out), is_helped) else None
+    return out if _affine(x, weights, biases, <double *>address_of(out), is_helped) else None
 
 
-cdef bint _affine(plain x, plain W, plain b, real *out) except -1:
+cdef struct affine_job:
+    const void *X
+    const void *W
+    const void *b
+    void *out
+    Py_ssize_t d, t
+
+
+cdef void affine_piece_f32(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    affine_piece[float](<affine_job *>job, first, last, NULL)
+
+
+cdef void affine_piece_f64(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    affine_piece[double](<affine_job *>job, first, last, NULL)
+
+
+cdef void affine_piece(affine_job *job, Py_ssize_t first, Py_ssize_t last,
+                       const real *type_of_job) noexcept nogil:
+    linalg_affine(<const real *>job.X + first * job.d, last - first, job.d,
+                  <const real *>job.W, <const real *>job.b, job.t,
+                  <real *>job.out + first * job.t, NULL)
+
+
+cdef bint _affine(plain x, plain W, plain b, real *out, bint is_helped) except -1:
     """Write X W^T + b; return whether it is finite."""
-    cdef Py_ssize_t d = x.columns, t = W.rows
+    cdef Py_ssize_t d = x.columns, t = W.rows, piece = max(1, PIECE // (64 * d)) * 64
     cdef real *room = <real *>PyMem_Malloc(t * (d + 1) * sizeof(real))
     if room == NULL:
         raise MemoryError
+    cdef affine_job job = affine_job(x.data, in_type[real](W, room),
+                                     in_type[real](b, room + t * d), out, d, t)
     with nogil:
-        linalg_affine(<const real *>x.data, x.rows, d, in_type[real](W, room),
-                      in_type[real](b, room + t * d), t, out, NULL)
+        share_rows(affine_piece_f32 if real is float else affine_piece_f64, &job, x.rows, piece,
+                   is_helped)
     PyMem_Free(room)
     return is_finite(<const real *>out, x.rows * t)

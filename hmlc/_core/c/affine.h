@@ -92,8 +92,10 @@ INLINE real affine_dot(const real *x, ptrdiff_t d, const real *w, vec w_rest, re
     return v_sum(sum) + b;
 }
 
-/* out = X w + b for LANES rows, after which there is a row more, or else d is whole vectors. */
-INLINE void affine_dots(const real *X, ptrdiff_t d, const real *w, vec w_rest, real b, real *out) {
+/* out = X w + b for LANES rows. `last` is where the last row's columns past the last whole vector
+ * are, for they may be the end of X. */
+INLINE void affine_dots(const real *X, ptrdiff_t d, const real *w, vec w_rest, const real *last,
+                        real b, real *out) {
     const ptrdiff_t whole = d / LANES * LANES;
     const mask rest = v_first(d - whole);
     real sums[LANES * FOLDED];
@@ -111,8 +113,8 @@ INLINE void affine_dots(const real *X, ptrdiff_t d, const real *w, vec w_rest, r
             }
         }
         UNROLL for (int i = 0; whole < d && i < DOT_ROWS; i++) {
-            const vec there = v_select(rest, v_load(x + i * d + whole), v_set(0));
-            sum[i] = v_fma(there, w_rest, sum[i]);
+            const real *there = r + i + 1 < LANES ? x + i * d + whole : last;
+            sum[i] = v_fma(v_select(rest, v_load(there), v_set(0)), w_rest, sum[i]);
         }
         UNROLL for (int i = 0; i < DOT_ROWS; i++) {
             v_store_folded(sums + (r + i) * FOLDED, sum[i]);
@@ -125,10 +127,16 @@ INLINE void affine_dots(const real *X, ptrdiff_t d, const real *w, vec w_rest, r
 static void affine_long(const real *X, ptrdiff_t n, ptrdiff_t d, const real *w, real b, real *out) {
     const ptrdiff_t whole = d / LANES * LANES;
     const vec w_rest = v_load_part(w + whole, d - whole, 0);
-    const ptrdiff_t last = whole == d ? n : n - 1;
+    real end[LANES];
     ptrdiff_t r = 0;
-    for (; r + LANES <= last; r += LANES)
-        affine_dots(X + r * d, d, w, w_rest, b, out + r);
+    for (; r + LANES <= n; r += LANES) {
+        const real *last = X + (r + LANES - 1) * d + whole;
+        if (r + LANES == n) {
+            v_store(end, v_load_part(last, d - whole, 0));
+            last = end;
+        }
+        affine_dots(X + r * d, d, w, w_rest, last, b, out + r);
+    }
     for (; r < n; r++)
         out[r] = affine_dot(X + r * d, d, w, w_rest, b);
 }
