@@ -437,7 +437,7 @@ class LinearRegression(Estimator):
         self._check_fitted()
         family = kernels().linalg
         few: Array | None = self._answer_few(
-            family, X, self.n_features_in_, self.coef_, self.intercept_, self._call_helper
+            family, X, self.n_features_in_, self.coef_, self.intercept_, self
         )
         if few is not None:
             return few

@@ -45,6 +45,9 @@ cdef Py_ssize_t lanes = 16
 
 # Of up to this many targets a product needs no panels of W: HMLC_FEW_ROWS rows or not.
 DEF NARROW = 4
+# Looked up once, for a row's answer takes no longer.
+cdef object empty = np.empty, float32 = np.dtype(np.float32), float64 = np.dtype(np.float64)
+
 # Numbers in X: most for one call, for Ctrl-C is answered after it; least for a helper; in a piece.
 DEF SHORT = 1 << 22
 DEF SHARED = 1 << 18
@@ -136,11 +139,11 @@ def _forget_helper():
     forget_helper()
 
 
-def _few(X, Py_ssize_t n_columns, W, b, call_helper):
+def _few(X, Py_ssize_t n_columns, W, b, model):
     """Return X W^T + b for plain rows, few or few numbers each, if it is finite, else None.
 
-    See _few.pxd. W is a vector or a matrix, b a number or a vector. Where it takes a while and
-    call_helper() is true, a helper takes its share.
+    See _few.pxd. W is a vector or a matrix, b a number or a vector. Where it takes a while and the
+    model calls a helper, that takes its share.
     """
     cdef plain x = as_plain(X), weights = as_plain(W), biases
     cdef double number
@@ -155,11 +158,12 @@ def _few(X, Py_ssize_t n_columns, W, b, call_helper):
         return None
     if x.rows > HMLC_FEW_ROWS and (weights.rows > NARROW or x.rows > SHORT // n_columns):
         return None
-    cdef bint is_helped = x.rows > SHARED // n_columns and call_helper()
+    cdef bint is_helped = x.rows > SHARED // n_columns and model._call_helper()
+    dtype = float32 if x.type == b"f" else float64
     if weights.dimensions == 1:
-        out = np.empty(x.rows, X.dtype)
+        out = empty(x.rows, dtype)
     else:
-        out = np.empty((x.rows, weights.rows), X.dtype)
+        out = empty((x.rows, weights.rows), dtype)
     if x.type == b"f":
         return out if _affine(x, weights, biases, <float *>address_of(out), is_helped) else None
     return out if _affine(x, weights, biases, <double *>address_of(out), is_helped) else None
