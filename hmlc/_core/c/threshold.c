@@ -185,18 +185,22 @@ static void sweep(const real *scores, const uint8_t *labels, const real *weights
     }
     const double all = weight_of(of_b, anomalies);
     ptrdiff_t i = 0, j = 0, m = 0, best = 0;
+    double caught = 0, recall = 0 / all;
     while (i + j < n) {
         const sort_key key = j == anomalies || (i < normals && a[i] < b[j]) ? a[i] : b[j];
         while (i < normals && a[i] == key)
             i++;
-        while (j < anomalies && b[j] == key)
-            j++;
+        if (j < anomalies && b[j] == key) {
+            while (j < anomalies && b[j] == key)
+                j++;
+            caught = weight_of(of_b, j), recall = caught / all;
+        }
         thresholds[m] = number_of(key);
         if (m > 0)
             thresholds[m - 1] = separator(thresholds[m - 1], thresholds[m]);
-        const double caught = weight_of(of_b, j), flagged = weight_of(of_a, i) + caught;
+        const double flagged = weight_of(of_a, i) + caught;
         precisions[m] = caught / flagged;
-        recalls[m] = caught / all;
+        recalls[m] = recall;
         f1s[m] = 2 * caught / (flagged + all);
         if (f1s[m] > f1s[best])
             best = m;
