@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _frames, _sklearn, _validate
+from hmlc import _frames, _routing, _sklearn, _validate
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -37,6 +37,16 @@ class Estimator:
 
     _estimator_type: ClassVar[str | None] = None
     _has_many_targets: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _routing.add_request_methods(cls)
+
+    if TYPE_CHECKING:  # Made from the methods' signatures, for classes that have them.
+
+        def set_fit_request(self, **requests: bool | str | None) -> Self: ...
+        def set_partial_fit_request(self, **requests: bool | str | None) -> Self: ...
+        def set_score_request(self, **requests: bool | str | None) -> Self: ...
 
     @classmethod
     def _parameter_names(cls) -> list[str]:
@@ -90,6 +100,17 @@ class Estimator:
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags; only scikit-learn asks for them."""
         return _sklearn.tags(self)
+
+    def get_metadata_routing(self) -> Any:
+        """Return scikit-learn's MetadataRequest: what its routing passes on to which method.
+
+        Examples
+        --------
+        >>> from hmlc import LinearRegression
+        >>> LinearRegression().set_fit_request(sample_weight=True).get_metadata_routing().fit
+        {'sample_weight': True}
+        """
+        return _routing.metadata_routing(self)
 
     def _keep_features(self, X: Any, matrix: Array) -> None:
         """Remember the width of what was fitted, and the names if it is a data frame."""
