@@ -26,8 +26,9 @@ class Scatter:
     """Sums over rows z of weight w, about an origin, which moves to the mean.
 
     count[0] = sum of w, the number of rows where none has a weight; count[1] is where the kernel
-    moves the origin. sums = sum of w (z - origin), S = sum of w (z - origin)(z - origin)^T: during
-    a pass its lower triangle. What `column_scatter` returns is about the mean and whole.
+    moves the origin, during a pass. sums = sum of w (z - origin), S = sum of w (z - origin)
+    (z - origin)^T: during a pass its lower triangle. What `column_scatter` returns is about the
+    mean and whole.
     """
 
     def __init__(self, n_columns: int, S: Array | None = None) -> None:
@@ -145,6 +146,7 @@ def column_scatter(
     with np.errstate(over="ignore", invalid="ignore"):
         scatter = by(X, Y, weights, n_jobs)
         kernels().scatter.centre(*scatter.state)
+    scatter.count[1] = 0
     if not np.isfinite(scatter.S).all():
         _validate.check_finite(X, "X")
         raise ValueError(f"numbers are too large for products in {Y.dtype}; rescale the columns")
