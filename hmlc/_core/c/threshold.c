@@ -133,7 +133,8 @@ INLINE real separator(real a, real b) {
 }
 
 /* sums[i] = what the rows of the first i of n sorted keys weigh: those with the label 0, or others,
- * as `are_anomalies` says. Rows of equal keys are summed in order. */
+ * as `are_anomalies` says. Rows of equal keys are summed in order, in the place of the first of
+ * them, which is searched for without a branch. */
 static void sum_weights(const real *scores, const uint8_t *labels, const real *weights,
                         ptrdiff_t rows, int are_anomalies, const sort_key *sorted, ptrdiff_t n,
                         double *sums) {
@@ -143,15 +144,12 @@ static void sum_weights(const real *scores, const uint8_t *labels, const real *w
         if ((labels[r] != 0) != are_anomalies)
             continue;
         const sort_key key = key_of(scores[r]);
-        ptrdiff_t low = 0;
-        for (ptrdiff_t high = n; low < high;) {
-            const ptrdiff_t middle = (low + high) / 2;
-            if (sorted[middle] < key)
-                low = middle + 1;
-            else
-                high = middle;
+        ptrdiff_t first = 0;
+        for (ptrdiff_t left = n, half; left > 1; left -= half) {
+            half = left / 2;
+            first += sorted[first + half - 1] < key ? half : 0;
         }
-        sums[low + 1] += (double)weights[r];
+        sums[first + 1] += (double)weights[r];
     }
     for (ptrdiff_t i = 0; i < n; i++)
         sums[i + 1] += sums[i];
