@@ -1,243 +1,36 @@
-"""The passes over rows that k-means is made of, and Lloyd's iteration.
+"""Lloyd's iteration.
 
-Inside the iteration centres are float64 and relative to a shift, the mean of the data: nothing
-cancels however far from the origin the rows lie.
+Inside it centres are float64 and relative to a shift, the mean of the data: nothing cancels
+however far from the origin the rows lie.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes, _validate
 from hmlc._backend import kernels
+from hmlc._cluster_rows import Array, Clusters, Double, Labels, Rows, Settled, ordered_sum
 from hmlc._progress import Report
 
-Array = NDArray[Any]
-Double = NDArray[np.float64]
-Labels = NDArray[np.int32]
-
-
-class Clusters:
-    """Sum of x - shift and number of rows of every cluster."""
-
-    def __init__(self, n_clusters: int, n_columns: int) -> None:
-        self.sums = np.zeros((n_clusters, n_columns))
-        self.counts = np.zeros(n_clusters, np.int64)
-
-    def merge(self, later: "Clusters") -> None:
-        """Add the statistic of other rows."""
-        self.sums += later.sums
-        self.counts += later.counts
-
-    def means(self, centres: Double) -> Double:
-        """Return each cluster's mean; an empty one stays at its centre."""
-        counts = self.counts[:, np.newaxis]
-        return np.where(counts > 0, self.sums / np.maximum(counts, 1), centres)
-
-    def explained(self) -> float:
-        """Return the sum over clusters of n_j |m_j - shift|^2."""
-        return ordered_sum(self.sums**2 / np.maximum(self.counts, 1)[:, np.newaxis])
-
-
-class Settled:
-    """Number of rows of every cluster, and the sum of squared distances from their centres."""
-
-    def __init__(self, n_clusters: int) -> None:
-        self.counts = np.zeros(n_clusters, np.int64)
-        self.inertia = np.zeros(1)
-
-    def merge(self, later: "Settled") -> None:
-        """Add the statistic of later rows."""
-        self.counts += later.counts
-        self.inertia += later.inertia
+MOST_UNEVEN = 1e6
+"""Times that a row may weigh another where sums are kept from step to step."""
 
 
 @dataclass(frozen=True)
 class Run:
     """Where one run of Lloyd's iteration ended; centres are in the columns' own units.
 
-    `n_found` of the clusters have rows.
+    `counts` are the clusters' weights.
     """
 
     centres: Array
     labels: Labels
-    n_found: int
+    counts: Double
     inertia: float
     cost_history: Double
     converged: bool
-
-
-class NearRows(NamedTuple):
-    """Of candidate t, rows and squared distances from starts[t] up to starts[t + 1]."""
-
-    rows: NDArray[np.int64]
-    squares: Array
-    starts: NDArray[np.int64]
-
-
-def ordered_sum(values: Array) -> float:
-    """Return the sum in order of memory: NumPy's own order depends on the processor."""
-    return float(np.cumsum(values)[-1])
-
-
-def _add(left: Double, right: Double) -> None:
-    left += right
-
-
-class Rows:
-    """A checked matrix and the passes over it that k-means is made of."""
-
-    def __init__(self, matrix: Array, shift: Array, n_jobs: int | None) -> None:
-        self.matrix = matrix
-        self.dtype = _validate.compute_dtype(matrix)
-        self.shift = shift.astype(self.dtype)
-        self.n_jobs = n_jobs
-
-    def at(self, places: Any) -> Array:
-        """Return some rows in the kernels' float type."""
-        rows: Array = self.matrix[places].astype(self.dtype)
-        return rows
-
-    def _flops(self, n_centres: int) -> int:
-        return 2 * int(self.matrix.shape[1]) * (n_centres + 4)
-
-    def centred(self, centres: Array) -> Array:
-        """Return centres relative to the shift, for the kernels that want them so."""
-        centres = np.ascontiguousarray(centres, self.dtype)
-        near = np.empty_like(centres)
-        kernels().k_means.relative(centres, self.shift, near)
-        return near
-
-    def reduce(
-        self, centres: Array, kernel: Callable[[Array, int, int, Clusters], None]
-    ) -> Clusters:
-        """Return the clusters' statistic that a kernel takes of all rows."""
-        return _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            kernel,
-            lambda: Clusters(*centres.shape),
-            Clusters.merge,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(centres)),
-            partial_bytes=8 * centres.size,
-        )
-
-    def settle(self, centres: Array, labels: Labels) -> Settled:
-        """Label all rows by centres in their own units; return the statistic of the clusters."""
-        near, settle = self.centred(centres), kernels().k_means.settle
-        return _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            lambda rows, first, last, part: settle(
-                rows, self.shift, near, centres, labels[first:last], part.counts, part.inertia
-            ),
-            lambda: Settled(len(centres)),
-            Settled.merge,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(centres)),
-        )
-
-    def assign(self, centres: Array, labels: Labels) -> None:
-        """Label all rows by centres in their own units."""
-        self.label(self.centred(centres), labels)
-
-    def label(self, near: Array, labels: Labels) -> None:
-        """Label all rows by centres relative to the shift."""
-        assign = kernels().k_means.assign
-        _passes.map_rows(
-            self.matrix,
-            self.dtype,
-            lambda rows, first, last: assign(rows, self.shift, near, labels[first:last]),
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(near)),
-        )
-
-    def inertia(self, centres: Array, labels: Labels) -> tuple[float, Array]:
-        """Return the sum of squared distances from the labels' centres, and each row's own."""
-        squares = np.empty(len(self.matrix), self.dtype)
-        inertia = kernels().k_means.inertia
-        total = _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            lambda rows, first, last, total: inertia(
-                rows, centres, labels[first:last], squares[first:last], total
-            ),
-            lambda: np.zeros(1),
-            _add,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(1),
-        )
-        return float(total[0]), squares
-
-    def approach(self, centre: Array, closest: Array) -> Double:
-        """Lower `closest` to the squared distance from a centre; return its sum by block."""
-        approach = kernels().k_means.approach
-        size = _passes.BLOCK_ROWS
-        totals = np.zeros(-(-len(self.matrix) // size))
-
-        def kernel(rows: Array, first: int, last: int) -> None:
-            approach(rows, centre, closest[first:last], totals[first // size : -(-last // size)])
-
-        _passes.map_rows(
-            self.matrix, self.dtype, kernel, n_jobs=self.n_jobs, flops_per_row=self._flops(1)
-        )
-        return totals
-
-    def potentials(self, candidates: Array, closest: Array) -> Double:
-        """Return for every candidate the sum of squared distances that it would leave."""
-        potentials = kernels().k_means.potentials
-        return _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            lambda rows, first, last, totals: potentials(
-                rows, candidates, closest[first:last], totals
-            ),
-            lambda: np.zeros(len(candidates)),
-            _add,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(candidates)),
-        )
-
-    def nearer(self, candidates: Array, closest: Array, room: int) -> NearRows | None:
-        """List the rows nearer to each candidate than `closest`, or None if it has no room.
-
-        There is room for so many candidates a row on average, over any run of rows.
-        """
-        nearer, shift = kernels().k_means.nearer, self.shift
-
-        def kernel(rows: Array, first: int, last: int, parts: list[Any]) -> None:
-            size = room * (last - first)
-            which, places = np.empty(size, np.int32), np.empty(size, np.int64)
-            squares = np.empty(size, self.dtype)
-            near = closest[first:last]
-            count = nearer(rows, shift, candidates, near, first, which, places, squares)
-            parts.append(
-                [
-                    part[:count].copy() if count <= size else None
-                    for part in (which, places, squares)
-                ]
-            )
-
-        parts = _passes.reduce_rows(
-            self.matrix,
-            self.dtype,
-            kernel,
-            list,
-            list.extend,
-            n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(candidates)),
-            partial_bytes=_passes.PARTIALS_BYTES // 16,
-        )
-        if any(which is None for which, *_ in parts):
-            return None
-        which, places, squares = map(np.concatenate, zip(*parts, strict=True))
-        order = np.argsort(which, kind="stable")
-        ends = np.cumsum(np.bincount(which, minlength=len(candidates)))
-        return NearRows(places[order], squares[order], np.concatenate([[0], ends]))
 
 
 class PlainSteps:
@@ -248,10 +41,12 @@ class PlainSteps:
 
     def step(self, centres: Array) -> Clusters:
         """Return the statistic of the clusters about centres relative to the shift."""
-        lloyd, shift = kernels().k_means.lloyd, self.rows.shift
+        lloyd, shift, weights = kernels().k_means.lloyd, self.rows.shift, self.rows.weights
         return self.rows.reduce(
             centres,
-            lambda rows, first, last, part: lloyd(rows, shift, centres, part.sums, part.counts),
+            lambda rows, first, last, part: lloyd(
+                rows, weights[first:last], shift, centres, part.sums, part.counts
+            ),
         )
 
     def labels(self, centres: Array) -> Labels:
@@ -260,8 +55,8 @@ class PlainSteps:
         self.rows.label(centres, labels)
         return labels
 
-    def relabel(self, row: int, cluster: int) -> None:
-        """Know that a row was given to a cluster whose centre is not its nearest."""
+    def relabel(self, places: NDArray[np.intp], cluster: int) -> None:
+        """Know that rows were given to a cluster whose centre is not their nearest."""
 
     def settle(self, centres: Array) -> tuple[Labels, Settled]:
         """Return labels by centres in their own units, and the clusters' statistic."""
@@ -286,14 +81,16 @@ class BoundedSteps(PlainSteps):
 
     def step(self, centres: Array) -> Clusters:
         lloyd, shift = kernels().k_means.lloyd_bounded, self.rows.shift
-        steps = _lengths_or_more(centres, self.centres)
+        steps, weights = _lengths_or_more(centres, self.centres), self.rows.weights
 
         def kernel(rows: Array, first: int, last: int, part: Clusters) -> None:
             near, lower, upper = self.near[first:last], self.lower[:, first:last], self.upper
             state = (near, lower, upper[first:last])
-            lloyd(rows, shift, centres, steps, *state, part.sums, part.counts)
+            lloyd(rows, weights[first:last], shift, centres, steps, *state, part.sums)
 
         self.clusters.merge(self.rows.reduce(centres, kernel))
+        # Anew, for differences of weights would leave an empty cluster their rounding.
+        self.clusters.counts[:] = np.bincount(self.near, weights, len(centres))
         self.clusters.sums[self.clusters.counts == 0] = 0
         self.centres = centres
         return self.clusters
@@ -301,9 +98,9 @@ class BoundedSteps(PlainSteps):
     def labels(self, centres: Array) -> Labels:
         return self.near
 
-    def relabel(self, row: int, cluster: int) -> None:
-        self.near[row] = cluster
-        self.upper[row] = np.inf
+    def relabel(self, places: NDArray[np.intp], cluster: int) -> None:
+        self.near[places] = cluster
+        self.upper[places] = np.inf
 
     def settle(self, centres: Array) -> tuple[Labels, Settled]:
         settled = Settled(len(centres))
@@ -326,35 +123,56 @@ def _use_bounds(n_clusters: int, n_columns: int) -> bool:
     return n_columns >= 128 and n_columns >= 16 * n_clusters
 
 
-def _farthest(squares: Array, labels: Labels, counts: NDArray[np.int64]) -> Iterator[int]:
-    """Yield rows off their centres, the farthest first, that are not alone in their clusters.
+def _new_steps(rows: Rows, n_clusters: int, n_columns: int) -> PlainSteps:
+    """Return steps with bounds where these pay, and where sums can be kept from step to step.
 
-    As many rows as there are clusters suffice: no more than that can be passed over.
+    A row that leaves a cluster leaves it the rounding of its own weight, which must not be seen
+    beside the other rows'.
     """
-    kept = min(len(counts), len(squares))
-    bound = np.partition(squares, len(squares) - kept)[len(squares) - kept]
-    candidates = np.flatnonzero((squares >= bound) & (squares > 0))
-    for row in candidates[np.argsort(-squares[candidates], kind="stable")]:
-        if counts[labels[row]] > 1:
-            yield int(row)
+    weights = rows.weights
+    least = weights[weights > 0].min(initial=np.inf) if weights.strides[0] else weights.max()
+    is_even = bool(weights.max() <= MOST_UNEVEN * least)
+    steps = BoundedSteps if is_even and _use_bounds(n_clusters, n_columns) else PlainSteps
+    return steps(rows, n_clusters)
+
+
+def _farthest(rows: Rows, squares: Array, labels: Labels) -> Iterator[NDArray[np.intp]]:
+    """Yield the places of rows off their centres, equal rows at once, the farthest first.
+
+    They are not all that their cluster has. `squares` are used up.
+    """
+    squares[rows.weights == 0] = 0
+    while squares.max() > 0:
+        row = int(np.argmax(squares))
+        alike = np.flatnonzero((squares == squares[row]) & (labels == labels[row]))
+        same = alike[(rows.matrix[alike] == rows.matrix[row]).all(axis=1)]
+        squares[same] = 0
+        others = (labels == labels[row]) & (rows.weights > 0)
+        others[same] = False
+        if others.any():
+            yield same
 
 
 def _fill_empty(steps: PlainSteps, clusters: Clusters, centres: Double) -> None:
-    """Give every empty cluster a row of its own: the farthest from its centre."""
+    """Give every empty cluster rows of its own: those, equal to each other, farthest from theirs.
+
+    All that are equal, so that a row of weight w is as w rows.
+    """
     empty = np.flatnonzero(clusters.counts == 0)
     if len(empty) == 0:
         return
     rows, labels = steps.rows, steps.labels(centres.astype(steps.rows.dtype))
     _, squares = rows.inertia((centres + rows.shift).astype(rows.dtype), labels)
-    for cluster, row in zip(empty, _farthest(squares, labels, clusters.counts), strict=False):
-        x = (rows.at(row) - rows.shift).astype(np.float64)
-        left = labels[row]
-        clusters.sums[left] -= x
-        clusters.counts[left] -= 1
-        clusters.sums[cluster] = x
-        clusters.counts[cluster] = 1
-        labels[row] = cluster
-        steps.relabel(row, int(cluster))
+    for cluster, places in zip(empty, _farthest(rows, squares, labels), strict=False):
+        x = (rows.at(places[0]) - rows.shift).astype(np.float64)
+        weight = ordered_sum(rows.weights[places].astype(np.float64))
+        left = labels[places[0]]
+        clusters.sums[left] -= weight * x
+        clusters.counts[left] -= weight
+        clusters.sums[cluster] = weight * x
+        clusters.counts[cluster] = weight
+        labels[places] = cluster
+        steps.relabel(places, int(cluster))
 
 
 def lloyd(
@@ -368,7 +186,7 @@ def lloyd(
     is the sum of squares about the shift, from which the cost of each step follows without another
     pass: sum |x - m_label|^2 = sum |x - s|^2 - sum_j n_j |m_j - s|^2.
     """
-    steps = (BoundedSteps if _use_bounds(*seeds.shape) else PlainSteps)(rows, len(seeds))
+    steps = _new_steps(rows, *seeds.shape)
     centres = seeds.astype(np.float64) - rows.shift
     history: list[float] = []
     converged = False
@@ -381,6 +199,5 @@ def lloyd(
         converged = is_ended or ordered_sum((centres - before) ** 2) <= tol
     settled = (centres + rows.shift).astype(rows.dtype)
     labels, clusters_end = steps.settle(settled)
-    n_found = int(np.count_nonzero(clusters_end.counts))
     inertia = float(clusters_end.inertia[0])
-    return Run(settled, labels, n_found, inertia, np.array(history), bool(converged))
+    return Run(settled, labels, clusters_end.counts, inertia, np.array(history), bool(converged))

@@ -142,21 +142,22 @@ def _clusters(rng: Generator) -> tuple[Any, ...]:
 
 
 def _lloyd(rng: Generator) -> tuple[Any, ...]:
-    return *_clusters(rng), np.zeros((16, 8)), np.zeros(16, np.int64)
+    X, shift, centres = _clusters(rng)
+    return X, np.ones(2000), shift, centres, np.zeros((16, 8)), np.zeros(16)
 
 
 def _settle(rng: Generator) -> tuple[Any, ...]:
     X, shift, centres = _clusters(rng)
-    statistic = np.zeros(2000, np.int32), np.zeros(16, np.int64), np.zeros(1)
-    return X, shift, centres, centres, *statistic
+    statistic = np.zeros(2000, np.int32), np.zeros(16), np.zeros(1)
+    return X, np.ones(2000), shift, centres, centres, *statistic
 
 
 def _lloyd_bounded(rng: Generator) -> tuple[Any, ...]:
     X, shift, centres = _clusters(rng)
     labels = np.full(2000, -1, np.int32)
     bounds = np.zeros((16, 2000)), np.full(2000, np.inf)
-    statistic = np.zeros((16, 8)), np.zeros(16, np.int64)
-    return X, shift, centres, np.full(16, 0.01), labels, *bounds, *statistic
+    steps = np.full(16, 0.01)
+    return X, np.ones(2000), shift, centres, steps, labels, *bounds, np.zeros((16, 8))
 
 
 def _assign(rng: Generator) -> tuple[Any, ...]:
@@ -166,30 +167,32 @@ def _assign(rng: Generator) -> tuple[Any, ...]:
 def _inertia(rng: Generator) -> tuple[Any, ...]:
     X, _, centres = _clusters(rng)
     labels = rng.integers(0, 16, 2000).astype(np.int32)
-    return X, centres, labels, np.empty(2000), np.zeros(1)
+    return X, np.ones(2000), centres, labels, np.empty(2000), np.zeros(1)
 
 
 def _potentials(rng: Generator) -> tuple[Any, ...]:
     X, _, centres = _clusters(rng)
-    return X, centres[:4], rng.uniform(0, 9, 2000), np.zeros(4)
+    return X, np.ones(2000), centres[:4], rng.uniform(0, 9, 2000), np.zeros(4)
 
 
 def _approach(rng: Generator) -> tuple[Any, ...]:
     X, _, centres = _clusters(rng)
-    return X, centres[0], rng.uniform(0, 9, 2000), np.zeros(8)
+    return X, np.ones(2000), centres[0], rng.uniform(0, 9, 2000), np.zeros(8)
 
 
 def _nearer(rng: Generator) -> tuple[Any, ...]:
     X, shift, centres = _clusters(rng)
     lists = np.zeros(32_000, np.int32), np.zeros(32_000, np.int64), np.zeros(32_000)
-    return X, shift, centres, rng.uniform(0, 9, 2000), 0, *lists
+    labels, apart = np.full(2000, -1, np.int32), np.empty((0, 16))
+    return X, shift, centres, rng.uniform(0, 9, 2000), labels, apart, 0, *lists
 
 
 def _choose(rng: Generator) -> tuple[Any, ...]:
     places, starts = rng.integers(2000, size=32), np.arange(0, 32 * 100 + 1, 100)
     rows = np.concatenate([rng.choice(2000, 100, replace=False) for _ in range(32)])
     lists = rows, rng.uniform(0, 9, 3200), starts
-    return np.full(2000, 9.0), *lists, places, rng.uniform(0, 6, 32), 4, np.zeros(8, np.int64)
+    state = np.full(2000, 9.0), np.zeros(2000, np.int32), 1, np.ones(2000)
+    return *state, *lists, places, rng.uniform(0, 6, 32), 4, np.zeros(8, np.int64)
 
 
 def _relative(rng: Generator) -> tuple[Any, ...]:

@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmlc import _passes, _validate
 from hmlc._backend import kernels
+from hmlc._cluster_rows import Array, Double, Labels, Rows, ordered_sum
 from hmlc._estimator import ConvergenceWarning, Transformer
-from hmlc._lloyd import Double, Labels, Rows, Run, lloyd, ordered_sum
+from hmlc._lloyd import Run, lloyd
+from hmlc._mini_batch import Seen
 from hmlc._progress import Callback, Report, Reporter, check_reporting, reporting
-from hmlc._seeding import plus_plus_seeds, random_seeds
-from hmlc.features import column_moments
-
-Array = NDArray[Any]
+from hmlc._seeding import plus_plus_seeds, random_seeds, set_of_rows
+from hmlc._weights import check_sample_weight, total_weight
+from hmlc.features import Moments, column_moments
 
 RANDOM_RUNS = 10
 """What n_init="auto" means for random seeds, as in scikit-learn."""
@@ -27,7 +27,9 @@ class KMeans(Transformer):
     Minimises the sum of squared distances of rows from their centres by Lloyd's iteration
     (IEEE Trans. Inf. Theory 28, 1982) from k-means++ seeds (Arthur and Vassilvitskii, SODA 2007).
     Of equally near centres a row takes the first; a cluster that loses all its rows takes the row
-    farthest from its centre. Results do not depend on the number of threads.
+    farthest from its centre, and those equal to it. Results do not depend on the number of threads.
+    For up to 65,536 values (rows times columns) the draws depend on the set of rows alone, not on
+    their order, nor on whether a row is repeated or weighted.
 
     Parameters
     ----------
@@ -61,13 +63,15 @@ class KMeans(Transformer):
         Centres in the columns' units; float32 for float32 rows, else float64.
     labels_ : int32 array of shape (n_samples,)
         Index of each row's nearest centre: `predict` of the same rows.
+    counts_ : float64 array of shape (n_clusters,)
+        Weight of each cluster's rows; after `partial_fit`, of all rows ever given to its centre.
     inertia_ : float
-        Sum of squared distances of rows from their centres, computed by differences.
+        Weighted sum of squared distances of rows from their centres, computed by differences.
     n_iter_ : int
-        Iterations of the run kept.
+        Iterations of the run kept, or chunks seen by `partial_fit`.
     cost_history_ : float64 array of shape (n_iter_,)
-        Sum of squares about the clusters' means after each iteration, to rounding of the total
-        sum of squares.
+        Weighted sum of squares about the clusters' means after each iteration, to rounding of the
+        total sum of squares; or each chunk's inertia.
     n_features_in_ : int
         Number of columns.
 
@@ -83,10 +87,12 @@ class KMeans(Transformer):
 
     cluster_centers_: Array
     labels_: Labels
+    counts_: Double
     inertia_: float
     n_iter_: int
     cost_history_: Double
     _shift: Double
+    _seen: Double | None
 
     _estimator_type = "clusterer"
 
@@ -113,14 +119,24 @@ class KMeans(Transformer):
         self.verbose = verbose
         self.callback = callback
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Find the clusters of X's rows; `y` is not used.
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Find the clusters of X's rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite real numbers.
+        y : ignored
+            Taken for scikit-learn's sake.
+        sample_weight : number or array-like of shape (n_samples,), optional
+            A row of weight w is as w equal rows; one of weight 0 is as if it were not there.
 
         Raises
         ------
         ValueError, TypeError
             If a parameter is out of its range, X is not a finite real matrix, it has fewer rows
-            than there are clusters, or given centres do not fit it.
+            than there are clusters, given centres do not fit it, or the weights are not as many
+            numbers >= 0 as there are rows.
 
         Warns
         -----
@@ -143,32 +159,100 @@ class KMeans(Transformer):
         rng = _validate.random_generator(self.random_state)
         n_runs = self._check_runs()
         matrix = _validate.as_matrix(X)
-        if len(matrix) < n_clusters:
-            raise ValueError(f"n_samples={len(matrix)} should be >= n_clusters={n_clusters}")
+        _check_enough(matrix, n_clusters)
         given = self._check_centres(matrix, n_clusters)
+        weights = _check_weights(sample_weight, matrix)
 
-        moments = column_moments(matrix, n_jobs)
-        rows = Rows(matrix, moments.mean, n_jobs)
+        moments = _weighted_moments(matrix, weights, n_jobs)
+        rows = Rows(matrix, moments.mean, n_jobs, weights)
         offset = moments.mean - rows.shift
-        total = ordered_sum(moments.m2 + len(matrix) * offset**2)
+        total = ordered_sum(moments.m2 + moments.count[0] * offset**2)
         scaled_tol = tol * ordered_sum(moments.variance) / matrix.shape[1]
+        # Of runs that end alike the first is kept, whatever the order of rows.
+        rounding = _passes.BLOCK_ROWS * float(np.finfo(rows.dtype).eps)
+        to_draw = rows if given is not None else set_of_rows(rows)
         best: Run | None = None
         with reporting(self) as reporter:
             for report in _run_reports(reporter, n_runs):
-                seeds = self._seeds(rows, n_clusters, rng) if given is None else given
+                seeds = self._seeds(to_draw, n_clusters, rng) if given is None else given
                 run = lloyd(
                     rows, seeds, total=total, max_iter=max_iter, tol=scaled_tol, report=report
                 )
-                if best is None or run.inertia < best.inertia:
+                if best is None or run.inertia < best.inertia * (1 - rounding):
                     best = run
         assert best is not None
         _warn_of(best, n_clusters, max_iter)
         self._shift = moments.mean
-        self.cluster_centers_ = best.centres
-        self.labels_ = best.labels
-        self.inertia_ = best.inertia
-        self.cost_history_ = best.cost_history
-        self.n_iter_ = len(best.cost_history)
+        self._seen = None
+        self._keep(best.centres, best.labels, best.counts, best.inertia, best.cost_history)
+        self._keep_features(X, matrix)
+        return self
+
+    def _keep(
+        self, centres: Array, labels: Labels, counts: Double, inertia: float, history: Double
+    ) -> None:
+        self.cluster_centers_ = centres
+        self.labels_ = labels
+        self.counts_ = counts
+        self.inertia_ = inertia
+        self.cost_history_ = history
+        self.n_iter_ = len(history)
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Let the centres take another chunk of rows: mini-batch k-means.
+
+        Every row goes to the nearest centre, and every centre to the mean of all rows ever given
+        to it (Sculley, "Web-scale k-means clustering", WWW 2010). The first chunk chooses the
+        centres to begin with, as `init` says. `labels_` and `inertia_` are those of this chunk
+        about the centres that it leaves; no centre is replaced that has no rows. `fit` keeps
+        nothing of rows: this method begins anew after it.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Finite real numbers; at first at least n_clusters rows.
+        y : ignored
+            Taken for scikit-learn's sake.
+        sample_weight : number or array-like of shape (n_samples,), optional
+            A row of weight w is as w equal rows; one of weight 0 is as if it were not there.
+
+        Raises
+        ------
+        ValueError, TypeError
+            What `fit` raises, or if n_clusters was changed since the rows before, or X is not as
+            wide as those; nothing is learned then.
+
+        Examples
+        --------
+        >>> from hmlc import KMeans
+        >>> model = KMeans(n_clusters=2, init=[[0.0], [9.0]])
+        >>> for chunk in ([[0.0], [10.0]], [[1.0], [11.0], [12.0]]):
+        ...     _ = model.partial_fit(chunk)
+        >>> model.cluster_centers_.ravel(), model.counts_
+        (array([ 0.5, 11. ]), array([2., 3.]))
+        """
+        n_clusters = _validate.check_integer(self.n_clusters, "n_clusters")
+        n_jobs = _validate.check_n_jobs(self.n_jobs)
+        rng = _validate.random_generator(self.random_state)
+        self._check_runs()
+        is_first = getattr(self, "_seen", None) is None
+        matrix = self._as_chunk(X, is_first)
+        weights = _check_weights(sample_weight, matrix)
+        if is_first:
+            dtype, history = _validate.compute_dtype(matrix), np.empty(0)
+            seen, middle = self._first_centres(matrix, weights, n_clusters, n_jobs, rng)
+        else:
+            _validate.check_finite(matrix, "X")
+            dtype, history = self.cluster_centers_.dtype, self.cost_history_
+            seen, middle = self._seen_so_far(n_clusters), self._shift
+        seen = seen.joined(Rows(matrix, middle, n_jobs, weights))
+        middle = seen.middle()
+        rows = Rows(matrix, middle, n_jobs, weights)
+        labels = np.empty(len(matrix), np.int32)
+        inertia = float(rows.settle(seen.centres.astype(rows.dtype), labels).inertia[0])
+        self._shift, self._seen = middle, seen.centres
+        centres = seen.centres.astype(np.result_type(dtype, rows.dtype))
+        self._keep(centres, labels, seen.counts, inertia, np.append(history, inertia))
         self._keep_features(X, matrix)
         return self
 
@@ -198,14 +282,42 @@ class KMeans(Transformer):
         _validate.check_finite(centres, "init")
         return centres
 
+    def _first_centres(
+        self,
+        matrix: Array,
+        weights: Array,
+        n_clusters: int,
+        n_jobs: int | None,
+        rng: "np.random.Generator",
+    ) -> tuple[Seen, Double]:
+        """Return the centres that `init` says, which have taken no rows, and the rows' mean."""
+        _check_enough(matrix, n_clusters)
+        seeds = self._check_centres(matrix, n_clusters)
+        moments = _weighted_moments(matrix, weights, n_jobs)
+        if seeds is None:
+            rows = Rows(matrix, moments.mean, n_jobs, weights)
+            seeds = self._seeds(set_of_rows(rows), n_clusters, rng)
+        return Seen(seeds.astype(np.float64), np.zeros(n_clusters)), moments.mean
+
+    def _seen_so_far(self, n_clusters: int) -> Seen:
+        """Return what `partial_fit` kept."""
+        assert self._seen is not None
+        if len(self._seen) != n_clusters:
+            raise ValueError(
+                f"n_clusters is {n_clusters}, but was {len(self._seen)} for the rows before; "
+                "expected that of the first partial_fit, or a fit first"
+            )
+        return Seen(self._seen, self.counts_)
+
     def _seeds(self, rows: Rows, n_clusters: int, rng: "np.random.Generator") -> Array:
         draw = plus_plus_seeds if self.init == "k-means++" else random_seeds
         return draw(rows, n_clusters, rng)
 
-    def _rows(self, X: Any) -> tuple[Rows, Array]:
+    def _rows(self, X: Any, sample_weight: Any = None) -> tuple[Rows, Array]:
         """Return checked rows, and the centres in their float type."""
         matrix = self._check_rows(X)
-        rows = Rows(matrix, self._shift, _validate.check_n_jobs(self.n_jobs))
+        weights = _check_weights(sample_weight, matrix)
+        rows = Rows(matrix, self._shift, _validate.check_n_jobs(self.n_jobs), weights)
         return rows, self.cluster_centers_.astype(rows.dtype)
 
     def predict(self, X: Any) -> Labels:
@@ -255,8 +367,8 @@ class KMeans(Transformer):
     def _names_out(self, names: list[str]) -> list[str]:
         return [f"kmeans{c}" for c in range(len(self.cluster_centers_))]
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """Return minus the sum of squared distances of rows from their nearest centres.
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Return minus the weighted sum of squared distances of rows from their nearest centres.
 
         Examples
         --------
@@ -265,12 +377,12 @@ class KMeans(Transformer):
         >>> model.score([[2.5], [10.5]])
         -4.0
         """
-        rows, centres = self._rows(X)
+        rows, centres = self._rows(X, sample_weight)
         labels = np.empty(len(rows.matrix), np.int32)
         return -float(rows.settle(centres, labels).inertia[0])
 
-    def fit_predict(self, X: Any, y: Any = None) -> Labels:
-        """Return `fit(X).labels_`.
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
+        """Return `fit(X, sample_weight=sample_weight).labels_`.
 
         Examples
         --------
@@ -279,10 +391,10 @@ class KMeans(Transformer):
         >>> KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit_predict(X)
         array([0, 0, 1, 1], dtype=int32)
         """
-        return self.fit(X).labels_
+        return self.fit(X, sample_weight=sample_weight).labels_
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Return `fit(X).transform(X)`.
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Return `fit(X, sample_weight=sample_weight).transform(X)`.
 
         Examples
         --------
@@ -291,7 +403,36 @@ class KMeans(Transformer):
         >>> KMeans(n_clusters=2, init=[[0.0], [9.0]]).fit_transform(X)[0]
         array([ 0.5, 10.5])
         """
-        return self.fit(X).transform(X)
+        return self.fit(X, sample_weight=sample_weight).transform(X)
+
+
+def _check_enough(matrix: Array, n_clusters: int) -> None:
+    if len(matrix) < n_clusters:
+        raise ValueError(f"n_samples={len(matrix)} should be >= n_clusters={n_clusters}")
+
+
+def _check_weights(sample_weight: Any, matrix: Array) -> Array:
+    return check_sample_weight(sample_weight, len(matrix), _validate.compute_dtype(matrix))
+
+
+def _weighted_moments(matrix: Array, weights: Array, n_jobs: int | None) -> Moments:
+    """Return the moments of the columns, rows weighted; raises where X is not finite."""
+    moments = column_moments(matrix, n_jobs)
+    if weights.strides == (0,):
+        moments.count *= float(weights[0])
+        moments.m2 *= float(weights[0])
+        return moments
+    weighted, rough = Moments(matrix.shape[1]), moments.mean
+    weighted.count[0] = total_weight(weights)
+    for first in range(0, len(matrix), _passes.BLOCK_ROWS):
+        block = slice(first, first + _passes.BLOCK_ROWS)
+        rows, own = matrix[block] - rough, weights[block, np.newaxis].astype(np.float64)
+        weighted.mean += np.sum(own * rows, axis=0)
+        weighted.m2 += np.sum(own * rows**2, axis=0)
+    weighted.mean /= weighted.count
+    weighted.m2 = np.maximum(weighted.m2 - weighted.count * weighted.mean**2, 0.0)
+    weighted.mean += rough
+    return weighted
 
 
 def _run_reports(reporter: Reporter, n_runs: int) -> Iterator[Report]:
@@ -302,9 +443,10 @@ def _run_reports(reporter: Reporter, n_runs: int) -> Iterator[Report]:
 
 
 def _warn_of(run: Run, n_clusters: int, max_iter: int) -> None:
-    if run.n_found < n_clusters:
+    n_found = int(np.count_nonzero(run.counts))
+    if n_found < n_clusters:
         warnings.warn(
-            f"KMeans found {run.n_found} distinct clusters, fewer than n_clusters={n_clusters}: "
+            f"KMeans found {n_found} distinct clusters, fewer than n_clusters={n_clusters}: "
             "possibly there are duplicate rows in X.",
             ConvergenceWarning,
             stacklevel=3,

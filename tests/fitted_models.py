@@ -74,6 +74,7 @@ def models(dtype):
         return {
             **{name: model.fit(X, y) for name, (model, y) in fits.items()},
             "linear, in chunks": hmlc.LinearRegression().partial_fit(X, target),
+            "k-means, in chunks": hmlc.KMeans(n_clusters=3, random_state=0).partial_fit(X),
             "gaussian, in chunks": hmlc.GaussianAnomalyDetector().partial_fit(X),
             "gaussian, full, in chunks": hmlc.GaussianAnomalyDetector(
                 covariance="full"

@@ -10,7 +10,7 @@ import sklearn.exceptions
 
 import hmlc
 from hmlc import ConvergenceWarning, KMeans, NotFittedError, datasets
-from hmlc._lloyd import Rows
+from hmlc._cluster_rows import Rows
 from hmlc._seeding import _sample, plus_plus_seeds
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -171,9 +171,12 @@ def test_strict_convergence_means_centres_are_means(dtype, rng):
 def test_seeds_are_drawn_in_proportion_to_squared_distance(rng, backend):
     closest = np.concatenate([np.zeros(300), [1.0, 2.0, 0.0, 3.0], np.zeros(300), [4.0]])
     starts = np.arange(0, len(closest), 256)
-    block_totals = np.add.reduceat(closest, starts)
+    weights = rng.integers(1, 4, len(closest)).astype(float)
+    block_totals = np.add.reduceat(weights * closest, starts)
     draws = 20_000
-    counts = np.bincount(_sample(closest, block_totals, draws, rng), minlength=len(closest))
+    drawn = _sample(closest, weights, block_totals, draws, rng)
+    counts = np.bincount(drawn, minlength=len(closest))
+    closest = weights * closest
     expected = draws * closest / closest.sum()
     assert (counts[closest == 0] == 0).all()
     # Binomial counts: five standard deviations, sqrt(n p (1 - p)), leave a chance of 6e-7 each.
@@ -187,7 +190,8 @@ def test_a_draw_at_the_very_end_takes_the_last_row_that_can_be():
             return np.array([0.0, 1.0])
 
     closest = np.array([0.0, 2.0, 0.1, 0.0, 0.0])
-    assert _sample(closest, np.array([closest.sum() * (1 + 1e-15)]), 2, Ends()) == [1, 2]
+    total = np.array([closest.sum() * (1 + 1e-15)])
+    assert _sample(closest, np.ones(5), total, 2, Ends()) == [1, 2]
 
 
 def test_plus_plus_finds_every_far_group(dtype, rng, backend):

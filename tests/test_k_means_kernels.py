@@ -32,17 +32,23 @@ def squares(X, centres):
     return ((X[:, np.newaxis] - centres) ** 2).sum(axis=2)
 
 
-def one_step(X, shift, centres):
+def ones(X):
+    """Return weights of 1, of stride 0."""
+    return np.broadcast_to(X.dtype.type(1), len(X))
+
+
+def one_step(X, shift, centres, weights=None):
     k, d = centres.shape
-    sums, counts = np.zeros((k, d)), np.zeros(k, np.int64)
-    kernels().k_means.lloyd(X, shift, centres, sums, counts)
+    sums, counts = np.zeros((k, d)), np.zeros(k)
+    weights = ones(X) if weights is None else weights
+    kernels().k_means.lloyd(X, weights, shift, centres, sums, counts)
     return sums, counts
 
 
-def settled(X, shift, near, centres):
-    labels, counts = np.full(len(X), -1, np.int32), np.zeros(len(centres), np.int64)
-    total = np.zeros(1)
-    kernels().k_means.settle(X, shift, near, centres, labels, counts, total)
+def settled(X, shift, near, centres, weights=None):
+    labels, counts = np.full(len(X), -1, np.int32), np.zeros(len(centres))
+    total, weights = np.zeros(1), ones(X) if weights is None else weights
+    kernels().k_means.settle(X, weights, shift, near, centres, labels, counts, total)
     return labels, counts, total
 
 
@@ -63,6 +69,27 @@ def test_lloyd_is_exact_on_whole_numbers(n, d, k, dtype, rng, backend):
     assigned = np.empty(n, np.int32)
     kernels().k_means.assign(X, shift, centres, assigned)
     np.testing.assert_array_equal(assigned, labels)
+
+
+@pytest.mark.parametrize(("n", "d", "k"), SHAPES)
+def test_whole_weights_are_repetitions(n, d, k, dtype, rng, backend):
+    """Sums of whole numbers are exact, whatever their order."""
+    X, centres = whole_numbers(rng, (n, d), dtype), whole_numbers(rng, (k, d), dtype)
+    shift, times = whole_numbers(rng, d, dtype), rng.integers(0, 4, n)
+    repeated, weights, family = X.repeat(times, axis=0), times.astype(dtype), kernels().k_means
+    found = [*one_step(X, shift, centres, weights)]
+    expected = [*one_step(repeated, shift, centres)]
+    found += settled(X, shift, centres, centres + shift, weights)[1:]
+    expected += settled(repeated, shift, centres, centres + shift)[1:]
+    for rows, own, answers in ((X, weights, found), (repeated, ones(repeated), expected)):
+        total, totals, closest = np.zeros(1), np.zeros(k), np.empty(len(rows), dtype)
+        family.inertia(rows, own, centres, np.zeros(len(rows), np.int32), closest, total)
+        family.potentials(rows, own, centres, closest, totals)
+        block_totals = np.zeros(-(-len(rows) // 256))
+        family.approach(rows, own, centres[k // 2], closest, block_totals)
+        answers += [total, totals, block_totals.sum()]
+    for left, right in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(left, right)
 
 
 @pytest.mark.parametrize("k", [2, 7, 8, 9, 40])
@@ -87,7 +114,7 @@ def test_inertia_potentials_and_distances(n, d, k, dtype, rng, backend):
 
     labels = rng.integers(0, k, n).astype(np.int32)
     own, total = np.empty(n, dtype), np.full(1, 5.0)
-    family.inertia(X, centres, labels, own, total)
+    family.inertia(X, ones(X), centres, labels, own, total)
     np.testing.assert_allclose(own, exact[np.arange(n), labels], **tolerance)
     np.testing.assert_allclose(total - 5, own.astype(np.float64).sum(), rtol=1e-6)
 
@@ -97,7 +124,7 @@ def test_inertia_potentials_and_distances(n, d, k, dtype, rng, backend):
 
     closest = rng.uniform(0, 2 * d, n).astype(dtype)
     totals = np.full(k, 3.0)
-    family.potentials(X, centres, closest, totals)
+    family.potentials(X, ones(X), centres, closest, totals)
     remaining = np.minimum(closest[:, np.newaxis].astype(np.float64), exact)
     # 256 rows more are summed in the kernels' type.
     np.testing.assert_allclose(
@@ -105,7 +132,7 @@ def test_inertia_potentials_and_distances(n, d, k, dtype, rng, backend):
     )
 
     block_totals = np.full(-(-n // 256), np.nan)
-    family.approach(X, centres[0], closest, block_totals)
+    family.approach(X, ones(X), centres[0], closest, block_totals)
     np.testing.assert_allclose(closest, remaining[:, 0], **tolerance)
     expected = np.add.reduceat(remaining[:, 0], np.arange(0, n, 256))
     np.testing.assert_allclose(block_totals, expected, rtol=4 * (d + 300) * np.finfo(dtype).eps)
@@ -125,15 +152,14 @@ def walk(X, shift, centres, path, dtype):
     """Yield, after each move of the centres, labels and statistics with bounds, and `lower`."""
     n, k = len(X), len(centres)
     labels, lower, upper = new_bounds(n, k, dtype)
-    sums, counts, before = np.zeros(centres.shape), np.zeros(k, np.int64), centres
+    sums, before = np.zeros(centres.shape), centres
     for move in path:
         centres = (centres + move).astype(dtype)
         steps = lengths_or_more(centres, before)
-        kernels().k_means.lloyd_bounded(
-            X, shift, centres, steps, labels, lower, upper, sums, counts
-        )
+        state = (labels, lower, upper)
+        kernels().k_means.lloyd_bounded(X, ones(X), shift, centres, steps, *state, sums)
         before = centres
-        yield centres, labels, sums, counts, lower, upper
+        yield centres, labels, sums, lower, upper
 
 
 @given(
@@ -158,11 +184,10 @@ def test_bounds_change_no_label(shape, dtype, pace, scale, seed):
     ]
     path[0] *= 0
     expected = np.empty(n, np.int32)
-    for near, labels, sums, counts, lower, upper in walk(X, shift, centres, path, dtype):
+    for near, labels, sums, lower, upper in walk(X, shift, centres, path, dtype):
         kernels().k_means.assign(X, shift, near, expected)
         np.testing.assert_array_equal(labels, expected)
-        plain_sums, plain_counts = one_step(X, shift, near)
-        np.testing.assert_array_equal(counts, plain_counts)
+        plain_sums, _ = one_step(X, shift, near)
         # Sums in the kernels' type over blocks of 256 rows, and differences kept over six steps.
         slack = 600 * np.finfo(dtype).eps * np.abs(X - shift).sum(axis=0).max()
         np.testing.assert_allclose(sums, plain_sums, rtol=0, atol=slack)
@@ -180,12 +205,11 @@ def test_bounds_pass_over_rows(dtype, rng):
     centres = (10 * np.eye(4, 128)).astype(dtype)
     X = (centres[rng.integers(0, 4, 600)] + rng.normal(0, 0.1, (600, 128))).astype(dtype)
     shift, (labels, lower, upper) = np.zeros(128, dtype), new_bounds(600, 4, dtype)
-    sums, counts = np.zeros((4, 128)), np.zeros(4, np.int64)
-    step, rest = kernels().k_means.lloyd_bounded, (labels, lower, upper, sums, counts)
-    step(X, shift, centres, np.zeros(4, dtype), *rest)
+    sums = np.zeros((4, 128))
+    step, rest = kernels().k_means.lloyd_bounded, (labels, lower, upper, sums)
+    step(X, ones(X), shift, centres, np.zeros(4, dtype), *rest)
     known = sums.copy()
-    step(np.full_like(X, np.nan), shift, centres, np.full(4, 1e-3, dtype), *rest)
-    assert counts.sum() == 600
+    step(np.full_like(X, np.nan), ones(X), shift, centres, np.full(4, 1e-3, dtype), *rest)
     np.testing.assert_array_equal(labels, squares(X, centres).argmin(axis=1))
     np.testing.assert_array_equal(sums, known)
 
@@ -209,9 +233,9 @@ def test_twins_agree_on_bounds(n, d, k, dtype, seed):
             results.append([[array.copy() for array in state[1:]] for state in found])
     for other in results[1:]:
         for mine, theirs in zip(results[0], other, strict=True):
-            for left, right in zip(mine[:3], theirs[:3], strict=True):
+            for left, right in zip(mine[:2], theirs[:2], strict=True):
                 np.testing.assert_array_equal(left, right)
-            for left, right in zip(mine[3:], theirs[3:], strict=True):
+            for left, right in zip(mine[2:], theirs[2:], strict=True):
                 # Square roots of whole numbers that are wrong by the slack, which the twins share.
                 np.testing.assert_allclose(left, right, rtol=1e-2, atol=0.3)
 
@@ -226,19 +250,19 @@ def test_twins_agree_on_bounds(n, d, k, dtype, seed):
 def test_twins_agree(n, d, k, dtype, seed):
     rng = np.random.default_rng(seed)
     X, centres = whole_numbers(rng, (n, d), dtype), whole_numbers(rng, (k, d), dtype)
-    shift = whole_numbers(rng, d, dtype)
+    shift, weights = whole_numbers(rng, d, dtype), rng.integers(0, 4, n).astype(dtype)
     results = []
     for name in ("c", "numpy", "python"):
         with hmlc.use_backend(name):
-            labels, *rest = settled(X, shift, centres, centres + shift)
-            found = [labels, *rest, *one_step(X, shift, centres)]
+            labels, *rest = settled(X, shift, centres, centres + shift, weights)
+            found = [labels, *rest, *one_step(X, shift, centres, weights)]
             own, total = np.empty(n, dtype), np.zeros(1)
-            kernels().k_means.inertia(X, centres, labels, own, total)
+            kernels().k_means.inertia(X, weights, centres, labels, own, total)
             closest = own.copy()
             totals = np.zeros(k)
-            kernels().k_means.potentials(X, centres, closest, totals)
+            kernels().k_means.potentials(X, weights, centres, closest, totals)
             block_totals = np.empty(-(-n // 256))
-            kernels().k_means.approach(X, centres[0], closest, block_totals)
+            kernels().k_means.approach(X, weights, centres[0], closest, block_totals)
             results.append([*found, own, total, totals, closest, block_totals])
     for other in results[1:]:
         for left, right in zip(results[0], other, strict=True):
@@ -259,18 +283,19 @@ def test_a_shift_keeps_what_lies_far_from_the_origin(dtype, rng, backend):
 def test_cutting_at_whole_blocks_leaves_no_trace(d, k, dtype, rng):
     n = 1201
     X, shift = rng.normal(size=(n, d)).astype(dtype), np.zeros(d, dtype)
-    centres = rng.normal(size=(k, d)).astype(dtype)
+    centres, weights = rng.normal(size=(k, d)).astype(dtype), rng.uniform(size=n).astype(dtype)
     results = []
     for cuts in ([0, n], [0, 256, 768, n], [0, 1024, n]):
-        counts, sums, totals = np.zeros(k, np.int64), np.zeros((k, d)), np.zeros(k)
+        counts, sums, totals = np.zeros((2, k)), np.zeros((k, d)), np.zeros(k)
         squares, total = np.zeros(1), np.zeros(1)
         labels, own = np.zeros(n, np.int32), np.empty(n, dtype)
         family = kernels().k_means
         for a, b in itertools.pairwise(cuts):
-            family.lloyd(X[a:b], shift, centres, sums, counts)
-            family.settle(X[a:b], shift, centres, centres, labels[a:b], counts, squares)
-            family.inertia(X[a:b], centres, labels[a:b], own[a:b], total)
-            family.potentials(X[a:b], centres, own[a:b], totals)
+            rows = X[a:b], weights[a:b]
+            family.lloyd(*rows, shift, centres, sums, counts[0])
+            family.settle(*rows, shift, centres, centres, labels[a:b], counts[1], squares)
+            family.inertia(*rows, centres, labels[a:b], own[a:b], total)
+            family.potentials(*rows, centres, own[a:b], totals)
         found = labels, counts, sums, squares, totals, own, total
         results.append([x.tobytes() for x in found])
     assert results[0] == results[1] == results[2]
@@ -304,21 +329,21 @@ for dtype in (np.float32, np.float64):
         X = rng.normal(size=(n, d)).astype(dtype)
         shift, centres = X.mean(axis=0), rng.normal(size=(k, d)).astype(dtype)
         labels, own, total = np.zeros(n, np.int32), np.empty(n, dtype), np.zeros(1)
-        counts, squares = np.zeros(k, np.int64), np.zeros(1)
+        counts, squares, w = np.zeros(k), np.zeros(1), rng.uniform(size=n).astype(dtype)
         sums, totals, out = np.zeros((k, d)), np.zeros(k), np.empty((n, k), dtype)
         block_totals = np.empty(-(-n // 256))
-        family.lloyd(X, shift, centres, sums, counts)
-        family.settle(X, shift, centres, centres + shift, labels, counts, squares)
+        family.lloyd(X, w, shift, centres, sums, counts)
+        family.settle(X, w, shift, centres, centres + shift, labels, counts, squares)
         relabelled, upper = np.full(n, -1, np.int32), np.full(n, np.inf, dtype)
         lower, steps = np.zeros((k, n), dtype), np.full(k, 0.01, dtype)
-        bounded = (relabelled, lower, upper, sums, counts)
-        family.lloyd_bounded(X, shift, centres, steps, *bounded)
-        family.lloyd_bounded(X, shift, centres + steps[0] / d, steps, *bounded)
-        family.inertia(X, centres, labels, own, total)
-        family.potentials(X, centres, own, totals)
-        family.approach(X, centres[0], own, block_totals)
+        bounded = (relabelled, lower, upper, sums)
+        family.lloyd_bounded(X, w, shift, centres, steps, *bounded)
+        family.lloyd_bounded(X, w, shift, centres + steps[0] / d, steps, *bounded)
+        family.inertia(X, w, centres, labels, own, total)
+        family.potentials(X, w, centres, own, totals)
+        family.approach(X, w, centres[0], own, block_totals)
         family.distances(X, centres, out)
-        found = (labels, *bounded, squares, total, totals, own, block_totals, out)
+        found = (labels, *bounded, counts, squares, total, totals, own, block_totals, out)
         for array in found:
             digest.update(array.tobytes())
 print(digest.hexdigest())
@@ -333,13 +358,12 @@ def test_lengths_are_checked(dtype):
     family = hmlc._core.k_means
     X, centres, shift = np.zeros((4, 3), dtype), np.zeros((2, 3), dtype), np.zeros(3, dtype)
     labels, one = np.zeros(4, np.int32), np.zeros(1)
-    steps, counts = np.zeros(2, dtype), np.zeros(2, np.int64)
+    steps, counts, w = np.zeros(2, dtype), np.zeros(2), np.ones(4, dtype)
 
     def bounded(**wrong):
         state = {"labels": labels, "lower": np.zeros((2, 4), dtype), "upper": np.ones(4, dtype)}
         state = {"steps": steps, **state, **wrong}
-        statistic = np.zeros((2, 3)), counts
-        family.lloyd_bounded(X, shift, centres, *state.values(), *statistic)
+        family.lloyd_bounded(X, w, shift, centres, *state.values(), np.zeros((2, 3)))
 
     bounded()
     for call in (
@@ -347,23 +371,25 @@ def test_lengths_are_checked(dtype):
         lambda: family.assign(X, shift, centres[:, :2].copy(), labels),
         lambda: family.assign(X, shift, centres, labels[:3]),
         lambda: one_step(X, shift[:2], centres),
-        lambda: family.lloyd(X, shift, centres, np.zeros((2, 3)), counts[:1]),
-        lambda: family.settle(X, shift, centres[:1], centres, labels, counts, one),
-        lambda: family.settle(X, shift, centres, centres, labels[:3], counts, one),
-        lambda: family.settle(X, shift, centres, centres, labels, counts[:1], one),
+        lambda: one_step(X, shift, centres, w[:3]),
+        lambda: one_step(X, shift, centres, np.repeat(w, 2)[::2]),
+        lambda: family.lloyd(X, w, shift, centres, np.zeros((2, 3)), counts[:1]),
+        lambda: family.settle(X, w, shift, centres[:1], centres, labels, counts, one),
+        lambda: family.settle(X, w, shift, centres, centres, labels[:3], counts, one),
+        lambda: family.settle(X, w, shift, centres, centres, labels, counts[:1], one),
         lambda: bounded(steps=steps[:1]),
         lambda: bounded(labels=labels + 2),
         lambda: bounded(lower=np.zeros((4, 2), dtype)),
         lambda: bounded(lower=np.zeros((4, 2), dtype).T),
         lambda: bounded(upper=np.zeros(3, dtype)),
-        lambda: family.inertia(X, centres, labels, np.zeros(3, dtype), one),
-        lambda: family.inertia(X, centres, labels + 2, np.zeros(4, dtype), one),
-        lambda: family.inertia(X, centres, labels - 1, np.zeros(4, dtype), one),
-        lambda: family.potentials(X, centres, np.zeros(4, dtype), one),
-        lambda: family.approach(X, shift, np.zeros(4, dtype), np.zeros(2)),
+        lambda: family.inertia(X, w, centres, labels, np.zeros(3, dtype), one),
+        lambda: family.inertia(X, w, centres, labels + 2, np.zeros(4, dtype), one),
+        lambda: family.inertia(X, w, centres, labels - 1, np.zeros(4, dtype), one),
+        lambda: family.potentials(X, w, centres, np.zeros(4, dtype), one),
+        lambda: family.approach(X, w, shift, np.zeros(4, dtype), np.zeros(2)),
         lambda: family.distances(X, centres, np.zeros((4, 3), dtype)),
     ):
-        with pytest.raises(ValueError, match=r"fit|length|entr|label|shape"):
+        with pytest.raises(ValueError, match=r"fit|length|entr|label|shape|next to"):
             call()
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import hmlc
 from hmlc import _seeding
 from hmlc._backend import kernels
-from hmlc._lloyd import Rows
+from hmlc._cluster_rows import Rows, _apart
 from hmlc._seeding import _Queue, plus_plus_seeds
 
 
@@ -17,23 +17,34 @@ def whole_numbers(rng, shape, dtype):
     return rng.integers(-9, 10, shape).astype(dtype)
 
 
+def ones(X):
+    """Return weights of 1, of stride 0."""
+    return np.broadcast_to(X.dtype.type(1), len(X))
+
+
 def all_squares(X, candidates):
     """Return |x - z|^2 as the kernel of the inertia takes them, which compares nothing."""
     out = np.empty((len(X), len(candidates)), X.dtype)
     for t in range(len(candidates)):
         labels, own = np.full(len(X), t, np.int32), np.empty(len(X), X.dtype)
-        kernels().k_means.inertia(X, candidates, labels, own, np.zeros(1))
+        kernels().k_means.inertia(X, ones(X), candidates, labels, own, np.zeros(1))
         out[:, t] = own
     return out
 
 
-def listed(X, shift, candidates, closest, first=0):
+def unlabelled(X, candidates):
+    """Return labels that name no seed, and what seeds would tell."""
+    return np.full(len(X), -1, np.int32), np.empty((0, len(candidates)), X.dtype)
+
+
+def listed(X, shift, candidates, closest, first=0, seeds=None):
     """Return (candidate, row, square) of all that are nearer, in order."""
     room = len(X) * len(candidates)
     which, rows = np.empty(room, np.int32), np.empty(room, np.int64)
     found = np.empty(room, X.dtype)
     call = kernels().k_means.nearer
-    count = call(X, shift, candidates, closest, first, which, rows, found)
+    near = unlabelled(X, candidates) if seeds is None else (seeds[0], _apart(seeds[1], candidates))
+    count = call(X, shift, candidates, closest, *near, first, which, rows, found)
     return sorted(
         zip(which[:count].tolist(), rows[:count].tolist(), found[:count].tolist(), strict=True)
     )
@@ -58,13 +69,36 @@ def test_nearer_rows_are_those_of_all_squares(n, d, k, offset, dtype, rng):
     assert listed(X, shift, candidates, closest, 7) == expected
 
 
+@pytest.mark.parametrize(("n", "d", "k"), [(300, 2, 9), (700, 33, 24), (600, 70, 40)])
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e17])
+def test_seeds_keep_away_none_that_is_nearer(n, d, k, scale, dtype, rng):
+    """Candidates half way between rows and seeds, or nearly: the answer is that of all squares."""
+    seeds = (scale * rng.normal(size=(20, d))).astype(dtype)
+    tight = (scale * 0.02 * rng.normal(size=(n, d))).astype(dtype)
+    X = seeds[rng.integers(20, size=n)] + tight
+    squares = all_squares(X, seeds)
+    labels, closest = squares.argmin(axis=1).astype(np.int32), squares.min(axis=1)
+    # As far behind rows, or a rounding less, as their seeds are before them; or other rows.
+    mirrored = (2 * X - seeds[labels])[rng.integers(n, size=k // 2)]
+    mirrored *= 1 - dtype(2) * np.finfo(dtype).eps * rng.integers(0, 2, (k // 2, 1)).astype(dtype)
+    candidates = np.concatenate([mirrored, X[rng.integers(n, size=k - k // 2)]])
+    shift = X.mean(axis=0)
+    found = listed(X, shift, candidates, closest, seeds=(labels, seeds))
+    assert found == listed(X, shift, candidates, closest)
+    stays = closest[:, np.newaxis] < _apart(seeds, candidates)[labels]
+    assert stays.mean() > 0.5 or scale != 1
+    near = np.argwhere((all_squares(X, candidates) < closest[:, np.newaxis]).T)
+    assert [(t, r) for t, r, _ in found] == [tuple(pair) for pair in near.tolist()]
+
+
 def test_a_list_without_room_says_how_many(dtype, rng, backend):
     X = whole_numbers(rng, (60, 3), dtype)
     which, rows, squares = np.full(8, -1, np.int32), np.full(8, -1), np.zeros(8, dtype)
     candidates, closest = X[:5].copy(), np.full(60, np.inf, dtype)
     whole = whole_numbers(rng, 3, dtype)
     call = kernels().k_means.nearer
-    assert call(X, whole, candidates, closest, 0, which[:4], rows[:4], squares[:4]) == 300
+    near = (closest, *unlabelled(X, candidates))
+    assert call(X, whole, candidates, *near, 0, which[:4], rows[:4], squares[:4]) == 300
     assert (which[4:] == -1).all()
     assert (rows[4:] == -1).all()
 
@@ -82,7 +116,7 @@ def test_twins_agree(n, d, k, tries, dtype, seed):
     X, shift = whole_numbers(rng, (n, d), dtype), whole_numbers(rng, d, dtype)
     seeds, places = X[rng.integers(n, size=3)], rng.integers(n, size=k)
     before = all_squares(X, seeds).min(axis=1)
-    draws = rng.random(k) * before[places]
+    draws, weights = rng.random(k) * before[places], rng.integers(0, 4, n).astype(dtype)
     results = []
     for name in ("c", "numpy", "python"):
         with hmlc.use_backend(name):
@@ -91,8 +125,11 @@ def test_twins_agree(n, d, k, tries, dtype, seed):
             starts = np.searchsorted(np.array(which), np.arange(k + 1))
             closest, chosen = before.copy(), np.full(4, -1)
             lists = np.array(rows, np.int64), np.array(squares, dtype), starts
-            answer = kernels().k_means.choose(closest, *lists, places, draws, tries, chosen)
-            results.append((near, closest.tolist(), chosen.tolist(), answer))
+            labels = np.zeros(n, np.int32)
+            state = (closest, labels, 1, weights)
+            answer = kernels().k_means.choose(*state, *lists, places, draws, tries, chosen)
+            found = (closest.tolist(), labels.tolist(), chosen.tolist())
+            results.append((near, *found, answer))
     assert results[0] == results[1] == results[2]
 
 
@@ -106,27 +143,31 @@ def test_the_best_of_the_accepted_is_chosen(dtype, backend):
     lists = rows, squares.astype(dtype), np.searchsorted(which, np.arange(5))
     chosen = np.full(2, -1)
     draws = np.array([0.0, 4.0, 80.0, 2.0])
-    answer = kernels().k_means.choose(closest, *lists, places, draws, 2, chosen)
+    labels = np.zeros(6, np.int32)
+    state = (closest, labels, 5, ones(X))
+    answer = kernels().k_means.choose(*state, *lists, places, draws, 2, chosen)
     # 2 is refused. 10 leaves 4 + 1 of the right group, 9 leaves 1 + 1. Then 8 alone is too few.
     assert answer == (1, 3)
     assert chosen.tolist() == [2, -1]
     assert closest.tolist() == [0, 1, 4, 1, 0, 1]
+    assert labels.tolist() == [0, 0, 0, 5, 5, 5]
 
 
 def test_a_queue_draws_by_the_distances_of_now(rng):
     """Those drawn by older distances and kept, and those drawn since, are distributed alike."""
     before, now = np.array([4.0, 1.0, 3.0, 0.0, 2.0]), np.array([1.0, 1.0, 0.5, 0.0, 2.0])
-    size = 40_000
-    queue = _Queue(rng)
+    weights, size = np.array([1.0, 2.0, 1.5, 1.0, 0.5]), 40_000
+    queue = _Queue(weights, rng)
     queue.refill(before, size)
     assert len(queue.places) == size
     kept = np.bincount(queue.places[queue.draws < now[queue.places]], minlength=5)
     queue.refill(now, size)
     assert len(queue.places) == size
+    chances = weights * now / (weights * now).sum()
     for counts in (kept, np.bincount(queue.places, minlength=5)):
-        expected = counts.sum() * now / now.sum()
+        expected = counts.sum() * chances
         # Binomial counts: five standard deviations leave a chance of 6e-7 each.
-        assert (np.abs(counts - expected) <= 5 * np.sqrt(expected * (1 - now / now.sum()))).all()
+        assert (np.abs(counts - expected) <= 5 * np.sqrt(expected * (1 - chances))).all()
 
 
 def clouds(rng, n, d, k, dtype):
@@ -209,7 +250,7 @@ def test_distances_too_large_for_numbers():
 
 DIGEST = """
 import hashlib, numpy as np
-from hmlc._lloyd import Rows
+from hmlc._cluster_rows import Rows
 from hmlc._seeding import plus_plus_seeds
 rng, digest = np.random.default_rng(7), hashlib.sha256()
 for dtype in (np.float32, np.float64):
@@ -217,7 +258,7 @@ for dtype in (np.float32, np.float64):
         X = rng.normal(size=(n, d)).astype(dtype)
         rows = Rows(X, X.mean(axis=0), None)
         digest.update(plus_plus_seeds(rows, k, np.random.default_rng(1)).tobytes())
-        near = rows.nearer(X[:20], np.full(n, d, dtype), 20)
+        near = rows.nearer(X[:20], np.full(n, d, dtype), np.full(n, -1, np.int32), X[:0], 20)
         for array in near:
             digest.update(array.tobytes())
 print(digest.hexdigest())
@@ -236,16 +277,29 @@ def test_lengths_are_checked(dtype):
     places, draws, chosen = np.zeros(2, np.int64), np.zeros(2), np.zeros(1, np.int64)
 
     def choose(**wrong):
-        given = {"closest": closest, "rows": rows, "squares": squares, "starts": starts}
+        given = {"closest": closest, "labels": lists[0][:4], "n_seeds": 1}
+        given |= {"weights": closest, "rows": rows}
+        given |= {"squares": squares, "starts": starts}
         given |= {"places": places, "draws": draws, "tries": 1, "chosen": chosen} | wrong
         family.choose(*given.values())
 
+    labels, apart = np.zeros(4, np.int32), np.zeros((1, 4), dtype)
+
+    def nearer(X=X, shift=shift, z=X, near=closest, labels=labels, apart=apart, lists=lists):
+        family.nearer(X, shift, z, near, labels, apart, 0, *lists)
+
     choose()
+    nearer()
     for call in (
-        lambda: family.nearer(X, shift[:2], X, closest, 0, *lists),
-        lambda: family.nearer(X, shift, X[:, :2].copy(), closest, 0, *lists),
-        lambda: family.nearer(X, shift, X, closest[:3], 0, *lists),
-        lambda: family.nearer(X, shift, X, closest, 0, lists[0][:4], *lists[1:]),
+        lambda: nearer(shift=shift[:2]),
+        lambda: nearer(z=X[:, :2].copy()),
+        lambda: nearer(near=closest[:3]),
+        lambda: nearer(labels=labels[:3]),
+        lambda: nearer(labels=labels + 1),
+        lambda: nearer(apart=apart[:, :3].copy()),
+        lambda: nearer(lists=(lists[0][:4], *lists[1:])),
+        lambda: choose(labels=labels[:3]),
+        lambda: choose(weights=closest[:3]),
         lambda: choose(rows=rows[:1]),
         lambda: choose(rows=rows + 4),
         lambda: choose(starts=starts[:2]),
@@ -254,5 +308,5 @@ def test_lengths_are_checked(dtype):
         lambda: choose(draws=draws[:1]),
         lambda: choose(tries=0),
     ):
-        with pytest.raises(ValueError, match=r"fit|length|point|positive"):
+        with pytest.raises(ValueError, match=r"fit|length|point|positive|label"):
             call()

@@ -179,7 +179,7 @@ def typical_inertia(data: Data) -> dict[str, Any]:
 
 
 def hmlc_seeds(data: Data) -> Run:
-    from hmlc._lloyd import Rows
+    from hmlc._cluster_rows import Rows
     from hmlc._seeding import plus_plus_seeds
     from hmlc.features import column_moments
 

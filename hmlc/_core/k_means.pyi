@@ -4,22 +4,25 @@ from hmlc._core._types import Matrix, Real, Vector
 
 def lloyd(
     X: Matrix[Real],
+    weights: Vector[Real],
     shift: Vector[Real],
     centres: Matrix[Real],
     sums: Matrix[np.float64],
-    counts: Vector[np.int64],
+    counts: Vector[np.float64],
 ) -> None: ...
 def settle(
     X: Matrix[Real],
+    weights: Vector[Real],
     shift: Vector[Real],
     near: Matrix[Real],
     centres: Matrix[Real],
     labels: Vector[np.int32],
-    counts: Vector[np.int64],
+    counts: Vector[np.float64],
     total: Vector[np.float64],
 ) -> None: ...
 def lloyd_bounded(
     X: Matrix[Real],
+    weights: Vector[Real],
     shift: Vector[Real],
     centres: Matrix[Real],
     steps: Vector[Real],
@@ -27,29 +30,39 @@ def lloyd_bounded(
     lower: Matrix[Real],
     upper: Vector[Real],
     sums: Matrix[np.float64],
-    counts: Vector[np.int64],
 ) -> None: ...
 def assign(
     X: Matrix[Real], shift: Vector[Real], centres: Matrix[Real], labels: Vector[np.int32]
 ) -> None: ...
 def inertia(
     X: Matrix[Real],
+    weights: Vector[Real],
     centres: Matrix[Real],
     labels: Vector[np.int32],
     squares: Vector[Real],
     total: Vector[np.float64],
 ) -> None: ...
 def potentials(
-    X: Matrix[Real], candidates: Matrix[Real], closest: Vector[Real], totals: Vector[np.float64]
+    X: Matrix[Real],
+    weights: Vector[Real],
+    candidates: Matrix[Real],
+    closest: Vector[Real],
+    totals: Vector[np.float64],
 ) -> None: ...
 def approach(
-    X: Matrix[Real], centre: Vector[Real], closest: Vector[Real], block_totals: Vector[np.float64]
+    X: Matrix[Real],
+    weights: Vector[Real],
+    centre: Vector[Real],
+    closest: Vector[Real],
+    block_totals: Vector[np.float64],
 ) -> None: ...
 def nearer(
     X: Matrix[Real],
     shift: Vector[Real],
     candidates: Matrix[Real],
     closest: Vector[Real],
+    labels: Vector[np.int32],
+    apart: Matrix[Real],
     first: int,
     which: Vector[np.int32],
     rows: Vector[np.int64],
@@ -57,6 +70,9 @@ def nearer(
 ) -> int: ...
 def choose(
     closest: Vector[Real],
+    labels: Vector[np.int32],
+    n_seeds: int,
+    weights: Vector[Real],
     rows: Vector[np.int64],
     squares: Vector[Real],
     starts: Vector[np.int64],

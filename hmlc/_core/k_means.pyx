@@ -27,31 +27,38 @@ cdef extern from "k_means.h" nogil:
     enum: HMLC_BLOCK_ROWS
     int hmlc_k_means_select()
     Py_ssize_t k_means_scratch(Py_ssize_t k, Py_ssize_t d) noexcept
-    void k_means_lloyd(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
-                       const void *centres, Py_ssize_t k, double *sums, int64_t *counts,
+    void k_means_lloyd(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                       Py_ssize_t weight_step, const void *shift,
+                       const void *centres, Py_ssize_t k, double *sums, double *counts,
                        void *scratch) noexcept
-    void k_means_settle(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+    void k_means_settle(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                        Py_ssize_t weight_step, const void *shift,
                         const void *near, const void *centres, Py_ssize_t k, int32_t *labels,
-                        int64_t *counts, double *total, void *scratch) noexcept
-    void k_means_lloyd_bounded(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
+                        double *counts, double *total, void *scratch) noexcept
+    void k_means_lloyd_bounded(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                               Py_ssize_t weight_step, const void *shift,
                                const void *centres, Py_ssize_t k, const void *steps,
                                int32_t *labels, void *lower, Py_ssize_t stride, void *upper,
-                               double *sums, int64_t *counts, void *scratch) noexcept
+                               double *sums, void *scratch) noexcept
     void k_means_assign(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                         const void *centres, Py_ssize_t k, int32_t *labels,
                         void *scratch) noexcept
-    void k_means_inertia(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centres,
+    void k_means_inertia(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                         Py_ssize_t weight_step, const void *centres,
                          const int32_t *labels, void *squares, double *total) noexcept
-    void k_means_potentials(const void *X, Py_ssize_t n, Py_ssize_t d, const void *candidates,
+    void k_means_potentials(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                            Py_ssize_t weight_step, const void *candidates,
                             Py_ssize_t k, const void *closest, double *totals,
                             void *scratch) noexcept
-    void k_means_approach(const void *X, Py_ssize_t n, Py_ssize_t d, const void *centre,
+    void k_means_approach(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                          Py_ssize_t weight_step, const void *centre,
                           void *closest, double *block_totals, void *scratch) noexcept
     void k_means_nearer(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
-                        const void *candidates, Py_ssize_t k, const void *closest, int64_t first,
-                        int32_t *which, int64_t *rows, void *squares, Py_ssize_t room,
+                        const void *candidates, Py_ssize_t k, const void *closest,
+                        const int32_t *labels, const void *apart, int64_t first, int32_t *which, int64_t *rows, void *squares, Py_ssize_t room,
                         int64_t *count, void *scratch) noexcept
-    void k_means_choose(void *closest, const int64_t *rows, const void *squares,
+    void k_means_choose(void *closest, int32_t *labels, int64_t n_seeds, const void *weights, Py_ssize_t weight_step,
+                        const int64_t *rows, const void *squares,
                         const int64_t *starts, Py_ssize_t k, const int64_t *places,
                         const double *draws, Py_ssize_t tries, Py_ssize_t wanted, int64_t *chosen,
                         int64_t *answer) noexcept
@@ -70,40 +77,53 @@ cdef _scratch(Py_ssize_t k, Py_ssize_t d, size_t real_bytes):
     return np.empty(k_means_scratch(k, d), np.float32 if real_bytes == 4 else np.float64)
 
 
-def lloyd(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
-          double[:, ::1] sums, int64_t[::1] counts):
+cdef Py_ssize_t _weight_step(const real[:] weights, Py_ssize_t n) except -1:
+    """Return how many reals the weights of n rows are apart: 0, where they are one number, or 1."""
+    if weights.shape[0] != n:
+        raise ValueError("k_means: weights is not of the rows' length")
+    if n == 0 or weights.strides[0] == 0:
+        return 0
+    if n > 1 and weights.strides[0] != sizeof(real):
+        raise ValueError("k_means: weights are neither one number nor next to each other")
+    return 1
+
+
+def lloyd(const real[:, ::1] X, const real[:] weights, const real[::1] shift,
+          const real[:, ::1] centres, double[:, ::1] sums, double[::1] counts):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
     if centres.shape[1] != d or shift.shape[0] != d:
         raise ValueError("lloyd: lengths of shift and centres do not fit X")
     if sums.shape[0] != k or sums.shape[1] != d or counts.shape[0] != k:
         raise ValueError("lloyd: lengths of sums and counts do not fit centres")
+    cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
-        k_means_lloyd(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &sums[0, 0], &counts[0],
-                      &scratch[0])
+        k_means_lloyd(&X[0, 0], n, d, &weights[0], step, &shift[0], &centres[0, 0], k,
+                      &sums[0, 0], &counts[0], &scratch[0])
 
 
-def settle(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] near,
-           const real[:, ::1] centres, int32_t[::1] labels, int64_t[::1] counts,
-           double[::1] total):
+def settle(const real[:, ::1] X, const real[:] weights, const real[::1] shift,
+           const real[:, ::1] near, const real[:, ::1] centres, int32_t[::1] labels,
+           double[::1] counts, double[::1] total):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0]
     if centres.shape[1] != d or near.shape[0] != k or near.shape[1] != d or shift.shape[0] != d:
         raise ValueError("settle: lengths of shift, near and centres do not fit X")
     if labels.shape[0] != n or counts.shape[0] != k or total.shape[0] != 1:
         raise ValueError("settle: labels or counts is not of its length, or total not of length 1")
+    cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
-        k_means_settle(&X[0, 0], n, d, &shift[0], &near[0, 0], &centres[0, 0], k, &labels[0],
-                       &counts[0], &total[0], &scratch[0])
+        k_means_settle(&X[0, 0], n, d, &weights[0], step, &shift[0], &near[0, 0],
+                       &centres[0, 0], k, &labels[0], &counts[0], &total[0], &scratch[0])
 
 
-def lloyd_bounded(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
-                  const real[::1] steps, int32_t[::1] labels, real[:, :] lower, real[::1] upper,
-                  double[:, ::1] sums, int64_t[::1] counts):
+def lloyd_bounded(const real[:, ::1] X, const real[:] weights, const real[::1] shift,
+                  const real[:, ::1] centres, const real[::1] steps, int32_t[::1] labels,
+                  real[:, :] lower, real[::1] upper, double[:, ::1] sums):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0], r
     if centres.shape[1] != d or shift.shape[0] != d or steps.shape[0] != k:
         raise ValueError("lloyd_bounded: lengths of shift, centres and steps do not fit")
@@ -113,18 +133,20 @@ def lloyd_bounded(const real[:, ::1] X, const real[::1] shift, const real[:, ::1
         raise ValueError("lloyd_bounded: lower is not of shape (k, n)")
     if n > 1 and lower.strides[1] != sizeof(real) or lower.strides[0] % sizeof(real):
         raise ValueError("lloyd_bounded: lower's entries of a row are not next to each other")
-    if sums.shape[0] != k or sums.shape[1] != d or counts.shape[0] != k:
-        raise ValueError("lloyd_bounded: lengths of sums and counts do not fit centres")
+    if sums.shape[0] != k or sums.shape[1] != d:
+        raise ValueError("lloyd_bounded: lengths of sums do not fit centres")
     for r in range(n):
         if labels[r] >= k:
             raise ValueError("lloyd_bounded: a label is not that of a centre")
+    cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
-        k_means_lloyd_bounded(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &steps[0], &labels[0],
-                              &lower[0, 0], lower.strides[0] // <Py_ssize_t>sizeof(real),
-                              &upper[0], &sums[0, 0], &counts[0], &scratch[0])
+        k_means_lloyd_bounded(&X[0, 0], n, d, &weights[0], step, &shift[0], &centres[0, 0], k,
+                              &steps[0], &labels[0], &lower[0, 0],
+                              lower.strides[0] // <Py_ssize_t>sizeof(real),
+                              &upper[0], &sums[0, 0], &scratch[0])
 
 
 def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,
@@ -176,8 +198,8 @@ cdef bint _assign(const real *X, Py_ssize_t n, plain shift, plain centres,
     return True
 
 
-def inertia(const real[:, ::1] X, const real[:, ::1] centres, const int32_t[::1] labels,
-            real[::1] squares, double[::1] total):
+def inertia(const real[:, ::1] X, const real[:] weights, const real[:, ::1] centres,
+            const int32_t[::1] labels, real[::1] squares, double[::1] total):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0], r
     if centres.shape[1] != d or labels.shape[0] != n or squares.shape[0] != n:
         raise ValueError("inertia: lengths of centres, labels and squares do not fit X")
@@ -186,65 +208,80 @@ def inertia(const real[:, ::1] X, const real[:, ::1] centres, const int32_t[::1]
     for r in range(n):
         if not 0 <= labels[r] < k:
             raise ValueError("inertia: a label is not that of a centre")
+    cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0:
         return
     with nogil:
-        k_means_inertia(&X[0, 0], n, d, &centres[0, 0], &labels[0], &squares[0], &total[0])
+        k_means_inertia(&X[0, 0], n, d, &weights[0], step, &centres[0, 0], &labels[0], &squares[0],
+                        &total[0])
 
 
-def potentials(const real[:, ::1] X, const real[:, ::1] candidates, const real[::1] closest,
-               double[::1] totals):
+def potentials(const real[:, ::1] X, const real[:] weights, const real[:, ::1] candidates,
+               const real[::1] closest, double[::1] totals):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0]
     if candidates.shape[1] != d or closest.shape[0] != n or totals.shape[0] != k:
         raise ValueError("potentials: lengths of candidates, closest and totals do not fit X")
+    cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
     with nogil:
-        k_means_potentials(&X[0, 0], n, d, &candidates[0, 0], k, &closest[0], &totals[0],
-                           &scratch[0])
+        k_means_potentials(&X[0, 0], n, d, &weights[0], step, &candidates[0, 0], k, &closest[0],
+                           &totals[0], &scratch[0])
 
 
-def approach(const real[:, ::1] X, const real[::1] centre, real[::1] closest,
-             double[::1] block_totals):
+def approach(const real[:, ::1] X, const real[:] weights, const real[::1] centre,
+             real[::1] closest, double[::1] block_totals):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1]
     if centre.shape[0] != d or closest.shape[0] != n:
         raise ValueError("approach: lengths of centre and closest do not fit X")
     if block_totals.shape[0] != (n + HMLC_BLOCK_ROWS - 1) // HMLC_BLOCK_ROWS:
         raise ValueError("approach: block_totals has not one entry a block of rows")
+    cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0:
         return
     cdef real[::1] scratch = _scratch(1, d, sizeof(real))
     with nogil:
-        k_means_approach(&X[0, 0], n, d, &centre[0], &closest[0], &block_totals[0], &scratch[0])
+        k_means_approach(&X[0, 0], n, d, &weights[0], step, &centre[0], &closest[0],
+                         &block_totals[0], &scratch[0])
 
 
 def nearer(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] candidates,
-           const real[::1] closest, int64_t first, int32_t[::1] which, int64_t[::1] rows,
-           real[::1] squares):
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0]
+           const real[::1] closest, const int32_t[::1] labels, const real[:, ::1] apart,
+           int64_t first, int32_t[::1] which, int64_t[::1] rows, real[::1] squares):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0], r
     cdef Py_ssize_t room = which.shape[0]
     cdef int64_t count = 0
     if shift.shape[0] != d or candidates.shape[1] != d or closest.shape[0] != n:
         raise ValueError("nearer: lengths of shift, candidates and closest do not fit X")
+    if labels.shape[0] != n or apart.shape[1] != k:
+        raise ValueError("nearer: lengths of labels and apart do not fit X and candidates")
     if rows.shape[0] != room or squares.shape[0] != room or room == 0:
         raise ValueError("nearer: which, rows and squares are not of one length, at least 1")
+    for r in range(n):
+        if labels[r] >= apart.shape[0]:
+            raise ValueError("nearer: a label is not that of a seed")
     if n == 0 or d == 0 or k == 0:
         return count
     cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef const real *bounds = &apart[0, 0] if apart.shape[0] > 0 else NULL
     with nogil:
-        k_means_nearer(&X[0, 0], n, d, &shift[0], &candidates[0, 0], k, &closest[0], first,
-                       &which[0], &rows[0], &squares[0], room, &count, &scratch[0])
+        k_means_nearer(&X[0, 0], n, d, &shift[0], &candidates[0, 0], k, &closest[0], &labels[0],
+                       bounds, first, &which[0], &rows[0], &squares[0], room, &count, &scratch[0])
     return count
 
 
-def choose(real[::1] closest, const int64_t[::1] rows, const real[::1] squares,
-           const int64_t[::1] starts, const int64_t[::1] places, const double[::1] draws,
-           Py_ssize_t tries, int64_t[::1] chosen):
+def choose(real[::1] closest, int32_t[::1] labels, int64_t n_seeds, const real[:] weights,
+           const int64_t[::1] rows,
+           const real[::1] squares, const int64_t[::1] starts, const int64_t[::1] places,
+           const double[::1] draws, Py_ssize_t tries, int64_t[::1] chosen):
     cdef Py_ssize_t n = closest.shape[0], k = places.shape[0], t
+    cdef Py_ssize_t step = _weight_step(weights, n)
     cdef int64_t[2] answer
     if draws.shape[0] != k or starts.shape[0] != k + 1 or squares.shape[0] != rows.shape[0]:
         raise ValueError("choose: lengths of rows, squares, starts, places and draws do not fit")
+    if labels.shape[0] != n:
+        raise ValueError("choose: labels is not of closest's length")
     if tries < 1:
         raise ValueError("choose: tries is not positive")
     for t in range(k):
@@ -256,8 +293,8 @@ def choose(real[::1] closest, const int64_t[::1] rows, const real[::1] squares,
     if k == 0 or rows.shape[0] == 0 or chosen.shape[0] == 0:
         return 0, 0
     with nogil:
-        k_means_choose(&closest[0], &rows[0], &squares[0], &starts[0], k, &places[0], &draws[0],
-                       tries, chosen.shape[0], &chosen[0], answer)
+        k_means_choose(&closest[0], &labels[0], n_seeds, &weights[0], step, &rows[0], &squares[0], &starts[0], k,
+                       &places[0], &draws[0], tries, chosen.shape[0], &chosen[0], answer)
     return answer[0], answer[1]
 
 

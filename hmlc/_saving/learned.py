@@ -185,8 +185,9 @@ def _restore_logistic(model: Any, state: Reader) -> None:
 
 
 def _k_means_state(model: Any) -> State:
-    names = ("cluster_centers_", "labels_", "inertia_", "cost_history_", "n_iter_")
-    return _public(model, *names) | {"shift": model._shift}
+    names = ("cluster_centers_", "labels_", "counts_", "inertia_", "cost_history_", "n_iter_")
+    seen = {} if model._seen is None else {"seen.centres": model._seen}
+    return _public(model, *names) | {"shift": model._shift} | seen
 
 
 def _restore_k_means(model: Any, state: Reader) -> None:
@@ -197,7 +198,11 @@ def _restore_k_means(model: Any, state: Reader) -> None:
         raise ValueError(f"labels_ must be from 0 to {k - 1}")
     model.inertia_ = state.number("inertia_")
     _restore_history(model, state)
+    model.counts_ = state.array("counts_", (k,))
+    if not ((model.counts_ >= 0).all() and model.counts_.sum() > 0):
+        raise ValueError("counts_ must be weights of rows")
     model._shift = state.array("shift", (d,))
+    model._seen = state.array("seen.centres", (k, d)) if state.is_array("seen.centres") else None
     model.n_features_in_ = d
 
 

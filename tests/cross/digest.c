@@ -177,33 +177,34 @@ static void clusters(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *X = numbers(n * d, 1, 0), *shift = numbers(d, 0.1, 0), *centres = numbers(k * d, 1, 0);
     real *scratch = zeros(k_means_scratch(k, d)), *closest = numbers(n, 0, 9), *out = zeros(n * k);
     real *near = zeros(k * d), *steps = numbers(k, 0, 0.1), *lower = zeros(k * n);
-    real *upper = numbers(n, 0, INFINITY);
+    real *upper = numbers(n, 0, INFINITY), *weights = numbers(n, 0, 2);
     int32_t *labels = room(4 * n), *which = room(4 * n * k);
-    int64_t *counts = room(8 * k), *rows = room(8 * n * k), found = 0;
-    double *total = sums(k * d + n);
+    int64_t *rows = room(8 * n * k), found = 0;
+    double *total = sums(k * d + n), *counts = sums(k);
     KERNELS(k_means).relative(centres, k, d, shift, near), SHOW("k_means.relative", near, k * d);
-    KERNELS(k_means).lloyd(X, n, d, shift, near, k, total, counts, scratch);
+    KERNELS(k_means).lloyd(X, n, d, weights, 1, shift, near, k, total, counts, scratch);
     SHOW("k_means.lloyd", total, k * d), SHOW("k_means.lloyd", counts, k);
     for (ptrdiff_t i = 0; i < n; i++)
         labels[i] = -1;
-    KERNELS(k_means).lloyd_bounded(X, n, d, shift, near, k, steps, labels, lower, n, upper, total,
-                                   counts, scratch);
+    KERNELS(k_means).lloyd_bounded(X, n, d, weights, 1, shift, near, k, steps, labels, lower, n,
+                                   upper, total, scratch);
     SHOW("k_means.lloyd_bounded", labels, n), SHOW("k_means.lloyd_bounded", upper, n);
     SHOW("k_means.lloyd_bounded", total, k * d);
     KERNELS(k_means).assign(X, n, d, shift, near, k, labels, scratch);
     SHOW("k_means.assign", labels, n);
     KERNELS(k_means).assign(X, HMLC_FEW_ROWS, d, shift, near, k, labels, scratch);
     SHOW("k_means.assign", labels, n);
-    KERNELS(k_means).settle(X, n, d, shift, near, centres, k, labels, counts, total, scratch);
-    SHOW("k_means.settle", labels, n), SHOW("k_means.settle", total, 1);
-    KERNELS(k_means).nearer(X, n, d, shift, centres, k, closest, 0, which, rows, out, n * k, &found,
+    KERNELS(k_means).settle(X, n, d, weights, 1, shift, near, centres, k, labels, counts, total,
                             scratch);
+    SHOW("k_means.settle", labels, n), SHOW("k_means.settle", total, 1);
+    KERNELS(k_means).nearer(X, n, d, shift, centres, k, closest, labels, lower, 0, which, rows, out,
+                            n * k, &found, scratch);
     SHOW("k_means.nearer", rows, found), SHOW("k_means.nearer", out, found);
-    KERNELS(k_means).inertia(X, n, d, centres, labels, closest, total);
+    KERNELS(k_means).inertia(X, n, d, weights, 1, centres, labels, closest, total);
     SHOW("k_means.inertia", closest, n), SHOW("k_means.inertia", total, 1);
-    KERNELS(k_means).approach(X, n, d, centres, closest, total, scratch);
+    KERNELS(k_means).approach(X, n, d, weights, 1, centres, closest, total, scratch);
     SHOW("k_means.approach", closest, n), SHOW("k_means.approach", total, 1);
-    KERNELS(k_means).potentials(X, n, d, centres, k, closest, total, scratch);
+    KERNELS(k_means).potentials(X, n, d, weights, 1, centres, k, closest, total, scratch);
     SHOW("k_means.potentials", total, k);
     KERNELS(k_means).distances(X, n, d, centres, k, out, scratch);
     SHOW("k_means.distances", out, n * k);

@@ -92,25 +92,22 @@ INLINE real bound_distances(const long_rows *l, doubt b, ptrdiff_t i, int32_t la
     return upper[0];
 }
 
-/* sum += sign * row. Compilers vectorise the inner loop where its length is a constant. */
-INLINE void add_row(double *sum, const real *row, ptrdiff_t d, double sign) {
+/* sum += factor * row. Compilers vectorise the inner loop where its length is a constant. */
+INLINE void add_row(double *sum, const real *row, ptrdiff_t d, double factor) {
     ptrdiff_t p = 0;
     for (; p + LANES <= d; p += LANES)
         for (ptrdiff_t i = 0; i < LANES; i++)
-            sum[p + i] += sign * (double)row[p + i];
+            sum[p + i] += factor * (double)row[p + i];
     for (; p < d; p++)
-        sum[p] += sign * (double)row[p];
+        sum[p] += factor * (double)row[p];
 }
 
 /* Takes a row from the sums of cluster `from`, if that is one, and adds it to those of `to`. */
-static void change_cluster(const real *row, ptrdiff_t d, int32_t from, int32_t to, double *sums,
-                           int64_t *counts) {
-    add_row(sums + to * d, row, d, 1);
-    counts[to] += 1;
-    if (from >= 0) {
-        add_row(sums + from * d, row, d, -1);
-        counts[from] -= 1;
-    }
+static void change_cluster(const real *row, ptrdiff_t d, real weight, int32_t from, int32_t to,
+                           double *sums) {
+    add_row(sums + to * d, row, d, (double)weight);
+    if (from >= 0)
+        add_row(sums + from * d, row, d, -(double)weight);
 }
 
 #endif

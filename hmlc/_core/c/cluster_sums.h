@@ -15,22 +15,24 @@
 
 #include "k_means.h"
 
-enum { MOST_COPIES = 8 };
+enum { MOST_COPIES = 8, MOST_COLUMNS = 3 };
 
 typedef struct {
-    ptrdiff_t k, d, stride, copies;
+    ptrdiff_t k, d, stride, copies, weight_step;
     const real *shift; /* stride, zeros past d */
     const real *one;   /* stride, 1 in column d and zeros elsewhere */
-    real *block;       /* a block's sums: copies x k x stride, of which column d counts the rows,
+    real *block;       /* a block's sums: copies x k x stride, of which column d sums the weights,
                         * stride > d a multiple of LANES; or k x (d + 1) x LANES */
     double *sums;      /* k x d */
-    int64_t *counts;   /* k */
+    double *counts;    /* k: sums of weights */
 } cluster_sums;
 
-static cluster_sums new_cluster_sums(const search *s, double *sums, int64_t *counts,
-                                     real *scratch) {
+static cluster_sums new_cluster_sums(const search *s, ptrdiff_t weight_step, double *sums,
+                                     double *counts, real *scratch) {
     const ptrdiff_t k = s->k, d = s->d, stride = panels_of(d + 1) * LANES;
-    cluster_sums c = {.k = k, .d = d, .stride = stride, .sums = sums, .counts = counts};
+    cluster_sums c = {.k = k, .d = d, .stride = stride, .weight_step = weight_step};
+    c.sums = sums;
+    c.counts = counts;
     c.copies = k_means_copies(k, d);
     c.shift = scratch;
     c.one = scratch + stride;
@@ -50,12 +52,13 @@ INLINE void find_copies(const cluster_sums *c, real *starts[]) {
     }
 }
 
-/* Adds rows of less than LANES columns to copies of the sums, and 1 in the lane after them. Past
- * that the row after is read, whose values land where nothing looks. */
-static void add_narrow_rows(const cluster_sums *c, const real *x, ptrdiff_t rows,
-                            const real *index) {
+/* Adds rows of less than LANES columns to copies of the sums, and their weights in the lane after
+ * them. Past that the row after is read, whose values land where nothing looks. `step` is the
+ * weights', a constant. */
+INLINE void add_narrow_rows(int step, const cluster_sums *c, const real *x, ptrdiff_t rows,
+                            const real *weights, const real *index) {
     const ptrdiff_t d = c->d;
-    const vec shift = v_load(c->shift), one = v_set(1);
+    const vec shift = v_load(c->shift), one = v_set(1), same = v_set(*weights);
     const mask is_count = v_less(v_set(0), v_load(c->one));
     real *starts[MOST_COPIES];
     find_copies(c, starts);
@@ -63,23 +66,27 @@ static void add_narrow_rows(const cluster_sums *c, const real *x, ptrdiff_t rows
         UNROLL for (int u = 0; u < MOST_COPIES; u++, x += d) {
             real *sum = starts[u] + (ptrdiff_t)index[i + u] * LANES;
             const vec row = v_select(is_count, one, v_sub(v_load(x), shift));
-            v_store(sum, v_add(v_load(sum), row));
+            const vec weight = step == 0 ? same : v_set(weights[i + u]);
+            v_store(sum, v_fma(weight, row, v_load(sum)));
         }
 }
 
 /* Adds rows to copies of the sums: row i to copy i & (copies - 1). */
-static void add_to_copies(const cluster_sums *c, const real *x, ptrdiff_t rows, const real *index) {
+static void add_to_copies(const cluster_sums *c, const real *x, ptrdiff_t rows, const real *weights,
+                          const real *index) {
     const ptrdiff_t d = c->d;
     const real *shift = c->shift;
-    for (ptrdiff_t i = 0; i < rows; i++, x += d) {
+    for (ptrdiff_t i = 0; i < rows; i++, x += d, weights += c->weight_step) {
         const ptrdiff_t label = (ptrdiff_t)index[i];
+        const vec weight = v_set(*weights);
         real *sum = c->block + ((i & (c->copies - 1)) * c->k + label) * c->stride;
         ptrdiff_t p = 0;
         for (; p + LANES <= d; p += LANES)
-            v_store(sum + p, v_add(v_load(sum + p), v_sub(v_load(x + p), v_load(shift + p))));
+            v_store(sum + p,
+                    v_fma(weight, v_sub(v_load(x + p), v_load(shift + p)), v_load(sum + p)));
         for (; p < d; p++)
-            sum[p] += x[p] - shift[p];
-        sum[d] += 1;
+            sum[p] = r_fma(*weights, x[p] - shift[p], sum[p]);
+        sum[d] += *weights;
     }
 }
 
@@ -94,33 +101,37 @@ INLINE void add_to_doubles(double *sum, const real *values, ptrdiff_t count) {
 }
 
 /* Adds rows to the sums themselves. */
-static void add_to_sums(const cluster_sums *c, const real *x, ptrdiff_t rows, const real *index) {
+static void add_to_sums(const cluster_sums *c, const real *x, ptrdiff_t rows, const real *weights,
+                        const real *index) {
     const ptrdiff_t d = c->d;
     const real *shift = c->shift;
-    for (ptrdiff_t i = 0; i < rows; i++, x += d) {
+    for (ptrdiff_t i = 0; i < rows; i++, x += d, weights += c->weight_step) {
         const ptrdiff_t label = (ptrdiff_t)index[i];
+        const vec weight = v_set(*weights);
         double *sum = c->sums + label * d;
         real lanes[LANES];
         ptrdiff_t p = 0;
         for (; p + LANES <= d; p += LANES) {
-            v_store(lanes, v_sub(v_load(x + p), v_load(shift + p)));
+            v_store(lanes, v_mul(weight, v_sub(v_load(x + p), v_load(shift + p))));
             add_to_doubles(sum + p, lanes, LANES);
         }
         for (; p < d; p++)
-            sum[p] += (double)(x[p] - shift[p]);
-        c->counts[label] += 1;
+            sum[p] += (double)(*weights * (x[p] - shift[p]));
+        c->counts[label] += (double)*weights;
     }
 }
 
 /* Adds the first `rows` of `left` rows, at most WIDTH, by their labels in `index`. */
 static void add_rows(const cluster_sums *c, const real *x, ptrdiff_t rows, ptrdiff_t left,
-                     const real *index) {
+                     const real *weights, const real *index) {
     if (c->copies == 0)
-        add_to_sums(c, x, rows, index);
-    else if (c->d < LANES && rows % MOST_COPIES == 0 && (left - rows) * c->d >= LANES)
-        add_narrow_rows(c, x, rows, index);
+        add_to_sums(c, x, rows, weights, index);
+    else if (c->d >= LANES || rows % MOST_COPIES != 0 || (left - rows) * c->d < LANES)
+        add_to_copies(c, x, rows, weights, index);
+    else if (c->weight_step == 0)
+        add_narrow_rows(0, c, x, rows, weights, index);
     else
-        add_to_copies(c, x, rows, index);
+        add_narrow_rows(1, c, x, rows, weights, index);
 }
 
 /* Carries the copies of a block's sums to float64, in order, and clears them. */
@@ -138,41 +149,68 @@ static void carry_copies(const cluster_sums *c) {
             v_store(lanes, sum);
             add_to_doubles(c->sums + j * d + p, lanes, smaller(d - p, LANES));
         }
-        c->counts[j] += (int64_t)lanes[d % LANES];
+        c->counts[j] += (double)lanes[d % LANES];
     }
 }
 
-/* The sum by lanes of those of a block's vectors whose label is `cluster`. */
-INLINE vec sum_where(ptrdiff_t vectors, const real *index, real cluster, const real *column,
-                     ptrdiff_t group) {
-    vec sum = v_set(0);
-    for (ptrdiff_t q = 0; q < vectors; q++) {
-        const vec x = v_load(column + q / GROUP * group + q % GROUP * LANES);
-        const mask is_its = v_equal(v_load(index + q * LANES), v_set(cluster));
-        sum = v_select(is_its, v_add(sum, x), sum);
-    }
-    return sum;
+/* weights[r] of a block's rows, and zeros up to a whole vector. */
+INLINE void fill_weights(const real *from, ptrdiff_t step, ptrdiff_t rows, real *weights) {
+    if (step == 0)
+        for (ptrdiff_t r = 0; r < rows; r += LANES)
+            v_store(weights + r, v_set(*from));
+    else
+        memcpy(weights, from, (size_t)rows * sizeof(real));
+    for (ptrdiff_t r = rows; r < panels_of(rows) * LANES; r++)
+        weights[r] = 0;
 }
 
-INLINE vec count_where(ptrdiff_t vectors, const real *index, real cluster) {
-    vec sum = v_set(0);
-    for (ptrdiff_t q = 0; q < vectors; q++) {
-        const mask is_its = v_equal(v_load(index + q * LANES), v_set(cluster));
-        sum = v_select(is_its, v_add(sum, v_set(1)), sum);
+/* By lanes, the weight of a block's rows whose label is `cluster`, to[d * LANES], and their
+ * weighted sums of `count` columns, a constant: so many chains of additions that do not wait for
+ * each other.
+ */
+INLINE void sum_columns(int count, ptrdiff_t vectors, const real *index, real cluster,
+                        const real *weights, const real *columns, ptrdiff_t d, real *to,
+                        real *total) {
+    vec sum[MOST_COLUMNS], whole = v_set(0);
+    UNROLL for (int p = 0; p < count; p++) {
+        sum[p] = v_set(0);
     }
-    return sum;
+    for (ptrdiff_t q = 0; q < vectors; q++) {
+        const real *x = columns + q / GROUP * d * WIDTH + q % GROUP * LANES;
+        const mask is_its = v_equal(v_load(index + q * LANES), v_set(cluster));
+        const vec weight = v_select(is_its, v_load(weights + q * LANES), v_set(0));
+        whole = v_add(whole, weight);
+        UNROLL for (int p = 0; p < count; p++) {
+            sum[p] = v_fma(weight, v_load(x + p * WIDTH), sum[p]);
+        }
+    }
+    UNROLL for (int p = 0; p < count; p++) {
+        v_store(to + p * LANES, sum[p]);
+    }
+    v_store(total, whole);
 }
 
 /* Adds a block's packed rows by lanes. `index` is -1 past the last row. */
 static void add_packed_rows(const cluster_sums *c, const real *groups, ptrdiff_t rows,
-                            const real *index) {
+                            const real *weights, const real *index) {
     const ptrdiff_t k = c->k, d = c->d, vectors = panels_of(rows);
+    real own[HMLC_BLOCK_ROWS];
+    fill_weights(weights, c->weight_step, rows, own);
     for (ptrdiff_t j = 0; j < k; j++) {
-        real *to = c->block + j * (d + 1) * LANES;
-        for (ptrdiff_t p = 0; p < d; p++)
-            v_store(to + p * LANES,
-                    sum_where(vectors, index, (real)j, groups + p * WIDTH, d * WIDTH));
-        v_store(to + d * LANES, count_where(vectors, index, (real)j));
+        real *to = c->block + j * (d + 1) * LANES, *total = to + d * LANES;
+        for (ptrdiff_t p = 0; p < d; p += MOST_COLUMNS, to += MOST_COLUMNS * LANES) {
+            const real *columns = groups + p * WIDTH;
+            switch (smaller(d - p, MOST_COLUMNS)) {
+            case 1:
+                sum_columns(1, vectors, index, (real)j, own, columns, d, to, total);
+                break;
+            case 2:
+                sum_columns(2, vectors, index, (real)j, own, columns, d, to, total);
+                break;
+            default:
+                sum_columns(3, vectors, index, (real)j, own, columns, d, to, total);
+            }
+        }
     }
     real totals[K_MEANS_LANE_SUMS];
     for (ptrdiff_t i = 0; i < K_MEANS_LANE_SUMS; i += LANES)
@@ -181,21 +219,23 @@ static void add_packed_rows(const cluster_sums *c, const real *groups, ptrdiff_t
     for (ptrdiff_t j = 0; j < k; j++) {
         for (ptrdiff_t p = 0; p < d; p++)
             c->sums[j * d + p] += (double)*total++;
-        c->counts[j] += (int64_t)*total++;
+        c->counts[j] += (double)*total++;
     }
 }
 
-/* Sums of squared distances from own centres, four rows at a time, a column in every lane. */
+/* Weighted sums of squared distances from own centres, four rows at a time, a column in every
+ * lane. */
 typedef struct {
-    ptrdiff_t d, stride;
+    ptrdiff_t d, stride, weight_step;
     const real *centres; /* k x stride, stride >= LANES, zeros past d */
     real tail[LANES];    /* 1 in the lanes of columns that no whole vector before them has */
     vec sum[4];
 } squares;
 
 /* Where rows are shorter than a vector the centres are copied to `scratch`, k x LANES. */
-static squares new_squares(const real *centres, ptrdiff_t k, ptrdiff_t d, real *scratch) {
-    squares s = {.d = d, .stride = d, .centres = centres};
+static squares new_squares(const real *centres, ptrdiff_t k, ptrdiff_t d, ptrdiff_t weight_step,
+                           real *scratch) {
+    squares s = {.d = d, .stride = d, .weight_step = weight_step, .centres = centres};
     const ptrdiff_t rest = d % LANES;
     for (ptrdiff_t i = 0; i < LANES; i++)
         s.tail[i] = d < LANES ? i < d : i >= LANES - rest;
@@ -212,7 +252,8 @@ static squares new_squares(const real *centres, ptrdiff_t k, ptrdiff_t d, real *
 }
 
 /* Adds `rows` rows, a constant; `can_read` says whether LANES reals can be read of each. */
-INLINE void add_squares(int rows, int can_read, squares *s, const real *x, const real *index) {
+INLINE void add_squares(int rows, int can_read, squares *s, const real *x, const real *weights,
+                        const real *index) {
     const ptrdiff_t d = s->d, last = d < LANES ? 0 : d - LANES;
     const real *centre[4];
     UNROLL for (int u = 0; u < rows; u++) {
@@ -221,7 +262,7 @@ INLINE void add_squares(int rows, int can_read, squares *s, const real *x, const
     for (ptrdiff_t p = 0; p + LANES <= d; p += LANES) {
         UNROLL for (int u = 0; u < rows; u++) {
             const vec e = v_sub(v_load(x + u * d + p), v_load(centre[u] + p));
-            s->sum[u] = v_fma(e, e, s->sum[u]);
+            s->sum[u] = v_fma(v_mul(v_set(weights[u * s->weight_step]), e), e, s->sum[u]);
         }
     }
     if (d % LANES == 0)
@@ -231,25 +272,25 @@ INLINE void add_squares(int rows, int can_read, squares *s, const real *x, const
         const real *from = x + u * d + last;
         const vec row = can_read ? v_load(from) : v_load_part(from, d, 0);
         const vec e = v_select(is_new, v_sub(row, v_load(centre[u] + last)), v_set(0));
-        s->sum[u] = v_fma(e, e, s->sum[u]);
+        s->sum[u] = v_fma(v_mul(v_set(weights[u * s->weight_step]), e), e, s->sum[u]);
     }
 }
 
 /* The sum over a block's rows, `left` of which and of those after them exist. */
 static double block_squares(squares *s, const real *x, ptrdiff_t rows, ptrdiff_t left,
-                            const real *index) {
+                            const real *weights, const real *index) {
     ptrdiff_t i = 0;
-    for (; i + 4 <= rows; i += 4) {
+    for (; i + 4 <= rows; i += 4, weights += 4 * s->weight_step) {
         if (s->d >= LANES || (left - i - 3) * s->d >= LANES)
-            add_squares(4, 1, s, x + i * s->d, index + i);
+            add_squares(4, 1, s, x + i * s->d, weights, index + i);
         else
-            add_squares(4, 0, s, x + i * s->d, index + i);
+            add_squares(4, 0, s, x + i * s->d, weights, index + i);
     }
-    for (; i < rows; i++) {
+    for (; i < rows; i++, weights += s->weight_step) {
         if (s->d >= LANES)
-            add_squares(1, 1, s, x + i * s->d, index + i);
+            add_squares(1, 1, s, x + i * s->d, weights, index + i);
         else
-            add_squares(1, 0, s, x + i * s->d, index + i);
+            add_squares(1, 0, s, x + i * s->d, weights, index + i);
     }
     const real total = v_sum(v_add(v_add(s->sum[0], s->sum[1]), v_add(s->sum[2], s->sum[3])));
     for (int u = 0; u < 4; u++)

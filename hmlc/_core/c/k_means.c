@@ -7,15 +7,17 @@
 
 #include "k_means.h"
 
-/* One step of Lloyd (1982): sums[j] and counts[j] take x - shift and number of the rows whose
+/* One step of Lloyd (1982): sums[j] and counts[j] take w (x - shift) and weight w of the rows whose
  * nearest centre is j (of equals the first).
- *   X n x d; shift d; centres k x d, relative to shift; sums k x d; counts k. k < 2^(MANTISSA + 1).
+ *   X n x d; weights: row r's is weights[r * weight_step]; shift d; centres k x d, relative to
+ * shift; sums k x d; counts k. k < 2^(MANTISSA + 1).
  * The expansion |x|^2 - 2 x.c + |c|^2 cancels where data lie far from the origin: shift near their
  * mean keeps it at the scale of their spread. Sums: see cluster_sums.h; within a block of
  * HMLC_BLOCK_ROWS by rows r, r + LANES, ... and the tree of v_sum, or r, r + copies, ... in order,
  * carried to float64; or row by row in float64. */
-static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
-                  ptrdiff_t k, double *sums, int64_t *counts, real *scratch) {
+static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                  ptrdiff_t weight_step, const real *shift, const real *centres, ptrdiff_t k,
+                  double *sums, double *counts, real *scratch) {
     real *rest;
     const search s = new_search(shift, centres, k, d, scratch, &rest);
     real *groups = s.group;
@@ -24,7 +26,7 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
         groups = aligned(rest);
         rest = groups + HMLC_BLOCK_ROWS * d;
     }
-    const cluster_sums c = new_cluster_sums(&s, sums, counts, rest);
+    const cluster_sums c = new_cluster_sums(&s, weight_step, sums, counts, rest);
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
         real index[HMLC_BLOCK_ROWS];
@@ -32,28 +34,29 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, co
             const real *x = X + (b + r) * d;
             nearest_rows(&s, x, n - b - r, in_lanes ? groups + r * d : groups, index + r);
             if (!in_lanes)
-                add_rows(&c, x, smaller(in_block - r, WIDTH), n - b - r, index + r);
+                add_rows(&c, x, smaller(in_block - r, WIDTH), n - b - r,
+                         weights + (b + r) * weight_step, index + r);
         }
         if (in_lanes) {
             for (ptrdiff_t r = in_block; r < panels_of(in_block) * LANES; r++)
                 index[r] = -1;
-            add_packed_rows(&c, groups, in_block, index);
+            add_packed_rows(&c, groups, in_block, weights + b * weight_step, index);
         } else if (c.copies > 0)
             carry_copies(&c);
     }
 }
 
 /* labels[r] = the centre nearest to row r (of equals the first), as in lloyd; counts[j] takes the
- * rows of centre j, and *total the sum of squared distances |x - centre|^2, by differences.
- *   X n x d; shift d; near k x d: the centres relative to shift; centres k x d; labels n; counts k;
- * total 1. Sums of squares: within a block rows r, r + 4, ... by lanes, the tree of v_sum, then
- * float64. */
-static void settle(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *near,
-                   const real *centres, ptrdiff_t k, int32_t *labels, int64_t *counts,
-                   double *total, real *scratch) {
+ * weights of centre j's rows, and *total the sum of w |x - centre|^2, by differences.
+ *   X n x d; weights as in lloyd; shift d; near k x d: the centres relative to shift; centres k x
+ * d; labels n; counts k; total 1. Sums of squares: within a block rows r, r + 4, ... by lanes, the
+ * tree of v_sum, then float64. */
+static void settle(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                   ptrdiff_t weight_step, const real *shift, const real *near, const real *centres,
+                   ptrdiff_t k, int32_t *labels, double *counts, double *total, real *scratch) {
     real *rest;
     const search s = new_search(shift, near, k, d, scratch, &rest);
-    squares own = new_squares(centres, k, d, rest);
+    squares own = new_squares(centres, k, d, weight_step, rest);
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
         real index[HMLC_BLOCK_ROWS];
@@ -61,22 +64,22 @@ static void settle(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, c
             nearest_rows(&s, X + (b + r) * d, n - b - r, s.group, index + r);
         for (ptrdiff_t r = 0; r < in_block; r++) {
             labels[b + r] = (int32_t)index[r];
-            counts[labels[b + r]] += 1;
+            counts[labels[b + r]] += (double)weights[(b + r) * weight_step];
         }
-        *total += block_squares(&own, X + b * d, in_block, n - b, index);
+        *total += block_squares(&own, X + b * d, in_block, n - b, weights + b * weight_step, index);
     }
 }
 
 /* The step of lloyd for rows whose distances from the centres of the call before are bounded.
- *   X, shift, centres, labels: as in lloyd; labels -1 where there was no call before. steps k: how
- * far each centre has moved since then, or more. lower k x n, rows `stride` apart, and upper n, in
- * and out: bounds of the distances, `lower` infinite for the row's own centre and `upper` infinite
- * where nothing is known. sums k x d and counts k take what rows with another label bring to their
- * new cluster and take from their old one. Sums: row by row in float64. */
-static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
-                          const real *centres, ptrdiff_t k, const real *steps, int32_t *labels,
-                          real *lower, ptrdiff_t stride, real *upper, double *sums, int64_t *counts,
-                          real *scratch) {
+ *   X, weights, shift, centres, labels: as in lloyd; labels -1 where there was no call before.
+ * steps k: how far each centre has moved since then, or more. lower k x n, rows `stride` apart, and
+ * upper n, in and out: bounds of the distances, `lower` infinite for the row's own centre and
+ * `upper` infinite where nothing is known. sums k x d take what rows with another label bring to
+ * their new cluster and take from their old one. Sums: row by row in float64. */
+static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                          ptrdiff_t weight_step, const real *shift, const real *centres,
+                          ptrdiff_t k, const real *steps, int32_t *labels, real *lower,
+                          ptrdiff_t stride, real *upper, double *sums, real *scratch) {
     real *rest;
     const long_rows l = new_long_rows(shift, centres, k, d, scratch, &rest);
     const doubt b = new_doubt(&l);
@@ -104,7 +107,8 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *s
                 for (ptrdiff_t j = 0; j < k; j++)
                     lower[j * stride + r] = l.scores[i * l.width + j];
                 if (label != labels[r]) {
-                    change_cluster(l.rows + i * l.depth, d, labels[r], label, sums, counts);
+                    change_cluster(l.rows + i * l.depth, d, weights[r * weight_step], labels[r],
+                                   label, sums);
                     labels[r] = label;
                 }
             }
@@ -144,14 +148,16 @@ static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, c
 }
 
 /* squares[r] = |x_r - c|^2 for the centre of row r's label, by differences: nothing cancels. Their
- * sum is added to *total, in float64 and in order of rows.
- *   X n x d; centres k x d, not shifted; labels n, each in [0, k); squares n. */
-static void inertia(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres,
-                    const int32_t *labels, real *squares, double *total) {
+ * weighted sum is added to *total, in float64 and in order of rows.
+ *   X n x d; weights as in lloyd; centres k x d, not shifted; labels n, each in [0, k); squares n.
+ */
+static void inertia(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                    ptrdiff_t weight_step, const real *centres, const int32_t *labels,
+                    real *squares, double *total) {
     for (ptrdiff_t r = 0; r < n; r++) {
         const real square = square_of_difference(X + r * d, centres + labels[r] * d, d);
         squares[r] = square;
-        *total += (double)square;
+        *total += (double)weights[r * weight_step] * (double)square;
     }
 }
 
@@ -177,24 +183,29 @@ INLINE void square_tile(int rows, const real *A, const real *group, ptrdiff_t d,
     }
 }
 
-/* sums[i * LANES + lane] += min(closest, |candidate_i - x|^2) over a group's rows. */
+/* sums[i * LANES + lane] += weight min(closest, |candidate_i - x|^2) over a group's rows. */
 INLINE void potential_tile(int rows, const real *candidates, const real *group, ptrdiff_t d,
-                           const real *closest, real *sums) {
+                           const real *closest, const real *weights, real *sums) {
     vec square[TILE_ROWS][GROUP];
     square_tile(rows, candidates, group, d, square);
     UNROLL for (int i = 0; i < rows; i++) {
         vec sum = v_load(sums + i * LANES);
         UNROLL for (int v = 0; v < GROUP; v++) {
-            sum = v_add(sum, v_min(v_load(closest + v * LANES), square[i][v]));
+            const vec least = v_min(v_load(closest + v * LANES), square[i][v]);
+            sum = v_fma(v_load(weights + v * LANES), least, sum);
         }
         v_store(sums + i * LANES, sum);
     }
 }
 
-/* Copies `rows` values and clears the lanes after them. */
-INLINE void fill_lanes(const real *from, ptrdiff_t rows, real *to) {
-    for (ptrdiff_t r = 0; r < WIDTH; r++)
-        to[r] = r < rows ? from[r] : 0;
+/* Copies `rows` values, `step` apart, and clears the lanes after them. */
+INLINE void fill_lanes(const real *from, ptrdiff_t step, ptrdiff_t rows, real *to) {
+    if (rows >= WIDTH)
+        for (ptrdiff_t r = 0; r < WIDTH; r += LANES)
+            v_store(to + r, step == 0 ? v_set(*from) : v_load(from + r));
+    else
+        for (ptrdiff_t r = 0; r < WIDTH; r++)
+            to[r] = r < rows ? from[r * step] : 0;
 }
 
 /* Room for a group, and a shift of nothing: what is done by differences needs none. */
@@ -205,22 +216,25 @@ static real *unshifted(real *scratch, ptrdiff_t d, const real **zero) {
     return group;
 }
 
-/* totals[t] += sum over rows of min(closest[r], |x_r - candidate_t|^2): what would remain if
- * candidate t were the next centre (Arthur and Vassilvitskii, "k-means++", SODA 2007, section 2).
- *   X n x d; candidates k x d; closest n; totals k.
- * Sums: within a block by lanes and the tree of v_sum, then float64. */
-static void potentials(const real *X, ptrdiff_t n, ptrdiff_t d, const real *candidates, ptrdiff_t k,
+/* totals[t] += weighted sum over rows of min(closest[r], |x_r - candidate_t|^2): what would remain
+ * if candidate t were the next centre (Arthur and Vassilvitskii, "k-means++", SODA 2007, section
+ * 2). X n x d; weights as in lloyd; candidates k x d; closest n; totals k. Sums: within a block by
+ * lanes and the tree of v_sum, then float64. */
+static void potentials(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                       ptrdiff_t weight_step, const real *candidates, ptrdiff_t k,
                        const real *closest, double *totals, real *scratch) {
     const real *zero;
     real *group = unshifted(scratch, d, &zero), *sums = group + (WIDTH + 1) * d;
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         memset(sums, 0, (size_t)(k * LANES) * sizeof(real));
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
-            real near[WIDTH];
-            fill_lanes(closest + r, n - r, near);
+            real near[WIDTH], own[WIDTH];
+            fill_lanes(closest + r, 1, n - r, near);
+            fill_lanes(weights + r * weight_step, weight_step, n - r, own);
             pack_group(X + r * d, n - r, d, zero, group);
             for (ptrdiff_t t = 0; t < k; t += TILE_ROWS) {
-#define POTENTIAL(rows) potential_tile(rows, candidates + t * d, group, d, near, sums + t * LANES)
+#define POTENTIAL(rows)                                                                            \
+    potential_tile(rows, candidates + t * d, group, d, near, own, sums + t * LANES)
                 WITH_CONSTANT(smaller(k - t, TILE_ROWS), POTENTIAL)
             }
         }
@@ -229,24 +243,28 @@ static void potentials(const real *X, ptrdiff_t n, ptrdiff_t d, const real *cand
     }
 }
 
-/* closest[r] = min(closest[r], |x_r - centre|^2), and block_totals[b] = their sum over block b.
- *   X n x d; centre d; closest n, in and out; block_totals ceil(n / HMLC_BLOCK_ROWS). */
-static void approach(const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre, real *closest,
-                     double *block_totals, real *scratch) {
+/* closest[r] = min(closest[r], |x_r - centre|^2), and block_totals[b] = their weighted sum over
+ * block b.
+ *   X n x d; weights as in lloyd; centre d; closest n, in and out; block_totals ceil(n /
+ * HMLC_BLOCK_ROWS). */
+static void approach(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                     ptrdiff_t weight_step, const real *centre, real *closest, double *block_totals,
+                     real *scratch) {
     const real *zero;
     real *group = unshifted(scratch, d, &zero);
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         vec sum = v_set(0);
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
             vec square[1][GROUP];
-            real near[WIDTH];
-            fill_lanes(closest + r, n - r, near);
+            real near[WIDTH], own[WIDTH];
+            fill_lanes(closest + r, 1, n - r, near);
+            fill_lanes(weights + r * weight_step, weight_step, n - r, own);
             pack_group(X + r * d, n - r, d, zero, group);
             square_tile(1, centre, group, d, square);
             UNROLL for (int v = 0; v < GROUP; v++) {
                 const vec least = v_min(v_load(near + v * LANES), square[0][v]);
                 v_store(near + v * LANES, least);
-                sum = v_add(sum, least);
+                sum = v_fma(v_load(own + v * LANES), least, sum);
             }
             memcpy(closest + r, near, (size_t)smaller(n - r, WIDTH) * sizeof(real));
         }

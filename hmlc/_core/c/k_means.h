@@ -4,26 +4,32 @@
 #include "dispatch.h"
 
 #define K_MEANS_KERNELS(K, real)                                                                   \
-    K(lloyd, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,      \
-      ptrdiff_t k, double *sums, int64_t *counts, real *scratch)                                   \
-    K(settle, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *near,        \
-      const real *centres, ptrdiff_t k, int32_t *labels, int64_t *counts, double *total,           \
+    K(lloyd, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights, ptrdiff_t weight_step,  \
+      const real *shift, const real *centres, ptrdiff_t k, double *sums, double *counts,           \
       real *scratch)                                                                               \
-    K(lloyd_bounded, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,                   \
-      const real *centres, ptrdiff_t k, const real *steps, int32_t *labels, real *lower,           \
-      ptrdiff_t stride, real *upper, double *sums, int64_t *counts, real *scratch)                 \
+    K(settle, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights, ptrdiff_t weight_step, \
+      const real *shift, const real *near, const real *centres, ptrdiff_t k, int32_t *labels,      \
+      double *counts, double *total, real *scratch)                                                \
+    K(lloyd_bounded, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                 \
+      ptrdiff_t weight_step, const real *shift, const real *centres, ptrdiff_t k,                  \
+      const real *steps, int32_t *labels, real *lower, ptrdiff_t stride, real *upper,              \
+      double *sums, real *scratch)                                                                 \
     K(assign, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,     \
       ptrdiff_t k, int32_t *labels, real *scratch)                                                 \
-    K(inertia, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centres,                       \
-      const int32_t *labels, real *squares, double *total)                                         \
-    K(potentials, const real *X, ptrdiff_t n, ptrdiff_t d, const real *candidates, ptrdiff_t k,    \
-      const real *closest, double *totals, real *scratch)                                          \
-    K(approach, const real *X, ptrdiff_t n, ptrdiff_t d, const real *centre, real *closest,        \
-      double *block_totals, real *scratch)                                                         \
+    K(inertia, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                       \
+      ptrdiff_t weight_step, const real *centres, const int32_t *labels, real *squares,            \
+      double *total)                                                                               \
+    K(potentials, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                    \
+      ptrdiff_t weight_step, const real *candidates, ptrdiff_t k, const real *closest,             \
+      double *totals, real *scratch)                                                               \
+    K(approach, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                      \
+      ptrdiff_t weight_step, const real *centre, real *closest, double *block_totals,              \
+      real *scratch)                                                                               \
     K(nearer, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *candidates,  \
-      ptrdiff_t k, const real *closest, int64_t first, int32_t *which, int64_t *rows,              \
-      real *squares, ptrdiff_t room, int64_t *count, real *scratch)                                \
-    K(choose, real *closest, const int64_t *rows, const real *squares, const int64_t *starts,      \
+      ptrdiff_t k, const real *closest, const int32_t *labels, const real *apart, int64_t first,   \
+      int32_t *which, int64_t *rows, real *squares, ptrdiff_t room, int64_t *count, real *scratch) \
+    K(choose, real *closest, int32_t *labels, int64_t n_seeds, const real *weights,                \
+      ptrdiff_t weight_step, const int64_t *rows, const real *squares, const int64_t *starts,      \
       ptrdiff_t k, const int64_t *places, const double *draws, ptrdiff_t tries, ptrdiff_t wanted,  \
       int64_t *chosen, int64_t *answer)                                                            \
     K(relative, const real *centres, ptrdiff_t k, ptrdiff_t d, const real *shift, real *out)       \

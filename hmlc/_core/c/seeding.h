@@ -1,12 +1,17 @@
 /* k-means++ for many candidates at a time: which rows each is nearer to than all seeds so far.
  *
  * Few rows are, and only theirs are the squared distances that matter, which are taken by
- * differences: nothing cancels. That all others lie farther away is told by products, |x - z|^2 =
- * |x|^2 - 2 (x.z - |z|^2/2), which may be wrong by what slack_of says: so the answer is, bit for
- * bit, that of taking all by differences.
+ * differences: nothing cancels. That others lie farther away is told by the triangle inequality,
+ * from distances of candidates from seeds, or by products, |x - z|^2 = |x|^2 - 2 (x.z - |z|^2/2),
+ * which may be wrong by what slack_of says: so the answer is, bit for bit, that of taking all by
+ * differences.
  */
 #ifndef HMLC_SEEDING_H
 #define HMLC_SEEDING_H
+
+#ifdef _MSC_VER
+#include <intrin.h>
+#endif
 
 #include "bounds.h"
 #include "nearest.h"
@@ -94,59 +99,187 @@ static void fill_floor(doubt b, const real *group, ptrdiff_t d, const real *clos
     }
 }
 
-/* Lists every row and candidate with |x_r - z_t|^2 < closest[r]: which = t, rows = first + r, and
- * the square. count[0] is how many there are, of which the list's `room` are kept.
- *   X n x d; shift d, near the rows' mean; candidates k x d, not shifted; closest n; which, rows,
- *   squares room. Groups of WIDTH rows in order; the order within a group is not said. */
-static void nearer(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
-                   const real *candidates, ptrdiff_t k, const real *closest, int64_t first,
-                   int32_t *which, int64_t *rows, real *squares, ptrdiff_t room, int64_t *count,
-                   real *scratch) {
-    near_list list = {.room = room, .which = which, .rows = rows, .squares = squares};
-    real *group = aligned(scratch), *shifted = group + WIDTH * d, *half = shifted + k * d;
-    real least = 0;
+/* |x - z|^2 by differences, the bits of square_of_difference, where that is less than `closest`;
+ * else something that is not. Squares are added, and rounding keeps order, so a part that is not
+ * less tells of the whole. */
+INLINE real square_if_nearer(const real *x, const real *z, ptrdiff_t d, real closest) {
+    vec sum = v_set(0);
+    for (ptrdiff_t p = 0; p + 2 * LANES <= d; p += 2 * LANES) {
+        const vec e = v_sub(v_load(x + p), v_load(z + p));
+        const vec f = v_sub(v_load(x + p + LANES), v_load(z + p + LANES));
+        sum = v_fma(f, f, v_fma(e, e, sum));
+        const real part = v_sum(sum);
+        if (!(part < closest))
+            return part;
+    }
+    return square_of_difference(x, z, d);
+}
+
+/* Candidates, and what finding the rows near them takes; made by new_nearby. */
+typedef struct {
+    ptrdiff_t k, d;
+    const real *shift;      /* d */
+    const real *candidates; /* k x d */
+    const real *apart;      /* seeds x k: what a row of that seed must be beyond: see nearer */
+    doubt doubt;
+    real *group;    /* WIDTH x d: packed rows */
+    real *gathered; /* WIDTH x d and more: rows */
+    real *shifted;  /* k x d: candidates - shift */
+    real *half;     /* k: -|shifted|^2 / 2 */
+    uint64_t *open; /* k x BLOCK_WORDS: a bit for each row of a block that may be near */
+} nearby;
+
+enum { BLOCK_WORDS = HMLC_BLOCK_ROWS / 64 };
+
+static nearby new_nearby(const real *shift, const real *candidates, ptrdiff_t k, ptrdiff_t d,
+                         const real *apart, real *scratch) {
+    nearby s = {.k = k, .d = d, .shift = shift, .candidates = candidates, .apart = apart};
+    s.group = aligned(scratch);
+    s.gathered = s.group + WIDTH * d;
+    s.shifted = s.gathered + WIDTH * d;
+    s.half = s.shifted + k * d;
+    s.open = (uint64_t *)aligned(s.half + k);
     for (ptrdiff_t t = 0; t < k; t++)
         for (ptrdiff_t p = 0; p < d; p++)
-            shifted[t * d + p] = candidates[t * d + p] - shift[p];
-    fill_half(shifted, k, d, half);
+            s.shifted[t * d + p] = candidates[t * d + p] - shift[p];
+    fill_half(s.shifted, k, d, s.half);
+    real least = 0;
     for (ptrdiff_t t = 0; t < k; t++)
-        least = half[t] < least ? half[t] : least;
-    const doubt b = {.reach = 2 * (real)sqrt(-2 * (double)least),
-                     .error = (real)(4 * (d + 4)) * EPSILON};
-    for (ptrdiff_t r = 0; r < n; r += WIDTH) {
-        real near[WIDTH], floor[WIDTH], far[TILE_ROWS * WIDTH];
-        for (ptrdiff_t i = 0; i < WIDTH; i++)
-            near[i] = r + i < n ? closest[r + i] : 0;
-        pack_group(X + r * d, n - r, d, shift, group);
-        fill_floor(b, group, d, near, floor);
-        for (ptrdiff_t t = 0; t < k; t += TILE_ROWS) {
-            int any = 0;
-#define OPEN(rows) any = open_tile(rows, group, d, shifted, half, t, floor, far)
-            WITH_CONSTANT(smaller(k - t, TILE_ROWS), OPEN)
-            for (int part = 0; any >> part != 0; part++)
-                for (ptrdiff_t i = part * LANES; (any >> part & 1) && i < (part + 1) * LANES; i++) {
-                    const ptrdiff_t row = r + i % WIDTH, z = t + i / WIDTH;
-                    if (far[i] != 0 || row >= n)
-                        continue;
-                    const real square = square_of_difference(X + row * d, candidates + z * d, d);
-                    if (square < closest[row])
-                        note(&list, (int32_t)z, first + row, square);
-                }
+        least = s.half[t] < least ? s.half[t] : least;
+    s.doubt = (doubt){.reach = 2 * (real)sqrt(-2 * (double)least),
+                      .error = (real)(4 * (d + 4)) * EPSILON};
+    return s;
+}
+
+INLINE void open_row(const nearby *s, ptrdiff_t t, ptrdiff_t r) {
+    s->open[t * BLOCK_WORDS + r / 64] |= (uint64_t)1 << r % 64;
+}
+
+/* Opens row r of a block to the candidates that its seed does not keep away, where they are at most
+ * a quarter of all: to take so many distances one by one costs less than all products. Returns
+ * whether they are. */
+INLINE int open_few(const nearby *s, ptrdiff_t r, int32_t label, real closest) {
+    const real *apart = s->apart + label * s->k;
+    const ptrdiff_t whole = s->k - s->k % LANES;
+    const vec near = v_set(closest);
+    vec open = v_set(0);
+    for (ptrdiff_t t = 0; t < whole; t += LANES)
+        open = v_add(open, v_select(v_less(near, v_load(apart + t)), v_set(0), v_set(1)));
+    ptrdiff_t count = (ptrdiff_t)v_sum(open);
+    for (ptrdiff_t t = whole; t < s->k; t++)
+        count += !(closest < apart[t]);
+    if (4 * count > s->k)
+        return 0;
+    for (ptrdiff_t t = 0; t < whole; t += LANES) {
+        const mask is_away = v_less(near, v_load(apart + t));
+        if (v_all(is_away))
+            continue;
+        for (ptrdiff_t i = t; i < t + LANES; i++)
+            if (!(closest < apart[i]))
+                open_row(s, i, r);
+    }
+    for (ptrdiff_t t = whole; t < s->k; t++)
+        if (!(closest < apart[t]))
+            open_row(s, t, r);
+    return 1;
+}
+
+/* Opens `count` <= WIDTH rows of a block, at X and by their places in it, to the candidates to
+ * which products show that they may be near. */
+static void open_by_products(const nearby *s, const real *X, const real *closest,
+                             const ptrdiff_t *places, ptrdiff_t count) {
+    const ptrdiff_t d = s->d;
+    real near[WIDTH], floor[WIDTH], far[TILE_ROWS * WIDTH];
+    for (ptrdiff_t i = 0; i < WIDTH; i++)
+        near[i] = i < count ? closest[places[i]] : 0;
+    for (ptrdiff_t i = 0; i < count; i++)
+        memcpy(s->gathered + i * d, X + places[i] * d, (size_t)d * sizeof(real));
+    pack_group(s->gathered, count, d, s->shift, s->group);
+    fill_floor(s->doubt, s->group, d, near, floor);
+    for (ptrdiff_t t = 0; t < s->k; t += TILE_ROWS) {
+        int any = 0;
+#define OPEN(rows) any = open_tile(rows, s->group, d, s->shifted, s->half, t, floor, far)
+        WITH_CONSTANT(smaller(s->k - t, TILE_ROWS), OPEN)
+        for (int part = 0; any >> part != 0; part++)
+            for (ptrdiff_t i = part * LANES; (any >> part & 1) && i < (part + 1) * LANES; i++)
+                if (far[i] == 0 && i % WIDTH < count)
+                    open_row(s, t + i / WIDTH, places[i % WIDTH]);
+    }
+}
+
+/* The place of the lowest bit that is 1; there is one. */
+INLINE int lowest_bit(uint64_t bits) {
+#ifdef _MSC_VER
+    unsigned long place;
+    _BitScanForward64(&place, bits);
+    return (int)place;
+#else
+    return __builtin_ctzll(bits);
+#endif
+}
+
+/* Lists a block's open rows that are near, by candidate and row, and closes them. */
+static void note_open(const nearby *s, const real *X, const real *closest, int64_t first,
+                      near_list *list) {
+    for (ptrdiff_t t = 0; t < s->k; t++)
+        for (ptrdiff_t word = 0; word < BLOCK_WORDS; word++) {
+            uint64_t bits = s->open[t * BLOCK_WORDS + word];
+            for (; bits != 0; bits &= bits - 1) {
+                const ptrdiff_t r = 64 * word + lowest_bit(bits);
+                const real *z = s->candidates + t * s->d;
+                const real square = square_if_nearer(X + r * s->d, z, s->d, closest[r]);
+                if (square < closest[r])
+                    note(list, (int32_t)t, first + r, square);
+            }
+            s->open[t * BLOCK_WORDS + word] = 0;
         }
+}
+
+/* Lists every row and candidate with |x_r - z_t|^2 < closest[r]: which = t, rows = first + r, and
+ * the square. count[0] is how many there are, of which the list's `room` are kept.
+ *   X n x d; shift d, near the rows' mean; candidates k x d, not shifted; closest n; labels n: the
+ *   seed that is so close, or a negative number; apart seeds x k: a row with closest < apart[label,
+ *   t] is not nearer to candidate t; which, rows, squares room. Blocks of HMLC_BLOCK_ROWS rows in
+ *   order; in a block by candidate and row.
+ * |x - z| >= |z - s| - |x - s| tells without the row that one nearer to its seed s than half way
+ * to z stays there: Raff, "Exact acceleration of k-means++ and k-means||", IJCAI 2021. */
+static void nearer(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
+                   const real *candidates, ptrdiff_t k, const real *closest, const int32_t *labels,
+                   const real *apart, int64_t first, int32_t *which, int64_t *rows, real *squares,
+                   ptrdiff_t room, int64_t *count, real *scratch) {
+    near_list list = {.room = room, .which = which, .rows = rows, .squares = squares};
+    const nearby s = new_nearby(shift, candidates, k, d, apart, scratch);
+    memset(s.open, 0, (size_t)(k * BLOCK_WORDS) * sizeof(uint64_t));
+    for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
+        ptrdiff_t places[WIDTH], waiting = 0;
+        for (ptrdiff_t r = 0; r < smaller(n - b, HMLC_BLOCK_ROWS); r++) {
+            if (labels[b + r] >= 0 && open_few(&s, r, labels[b + r], closest[b + r]))
+                continue;
+            places[waiting++] = r;
+            if (waiting == WIDTH) {
+                open_by_products(&s, X + b * d, closest + b, places, waiting);
+                waiting = 0;
+            }
+        }
+        if (waiting > 0)
+            open_by_products(&s, X + b * d, closest + b, places, waiting);
+        note_open(&s, X + b * d, closest + b, first + b, &list);
     }
     *count = list.count;
 }
 
 /* Rounds of k-means++ among candidates in order: each takes the next `tries` with draw < closest
  * of their own row, and chooses the first of those that leave the least sum of squares.
- *   closest n, in and out; starts k + 1: candidate t is nearer than closest said to rows
- *   [starts[t], starts[t + 1]) of the list rows, squares, where none is twice; places k: the
+ *   closest, labels n, in and out: seeds are numbered from n_seeds on; weights: row r's is
+ * weights[r * weight_step]; starts k + 1: candidate t is nearer than closest said to rows
+ * [starts[t], starts[t + 1]) of the list rows, squares, where none is twice; places k: the
  * candidates' own rows; draws k; chosen: room for `wanted` answers, indices of candidates.
- * answer[0] is how many were chosen, answer[1] how many candidates the rounds took. Sums: in
- * float64, in the list's order. */
-static void choose(real *closest, const int64_t *rows, const real *squares, const int64_t *starts,
-                   ptrdiff_t k, const int64_t *places, const double *draws, ptrdiff_t tries,
-                   ptrdiff_t wanted, int64_t *chosen, int64_t *answer) {
+ * answer[0] is how many were chosen, answer[1] how many candidates the rounds took. Sums: weighted,
+ * in float64, in the list's order. */
+static void choose(real *closest, int32_t *labels, int64_t n_seeds, const real *weights,
+                   ptrdiff_t weight_step, const int64_t *rows, const real *squares,
+                   const int64_t *starts, ptrdiff_t k, const int64_t *places, const double *draws,
+                   ptrdiff_t tries, ptrdiff_t wanted, int64_t *chosen, int64_t *answer) {
     answer[0] = answer[1] = 0;
     while (answer[0] < wanted) {
         double most = -1;
@@ -157,7 +290,7 @@ static void choose(real *closest, const int64_t *rows, const real *squares, cons
             double gain = 0;
             for (int64_t e = starts[t]; e < starts[t + 1]; e++) {
                 const real less = closest[rows[e]] - squares[e];
-                gain += less > 0 ? (double)less : 0;
+                gain += less > 0 ? (double)(weights[rows[e] * weight_step] * less) : 0;
             }
             best = gain > most ? t : best;
             most = gain > most ? gain : most;
@@ -166,8 +299,10 @@ static void choose(real *closest, const int64_t *rows, const real *squares, cons
         if (met < tries)
             break;
         for (int64_t e = starts[best]; e < starts[best + 1]; e++)
-            if (squares[e] < closest[rows[e]])
+            if (squares[e] < closest[rows[e]]) {
                 closest[rows[e]] = squares[e];
+                labels[rows[e]] = (int32_t)(n_seeds + answer[0]);
+            }
         chosen[answer[0]++] = best;
         answer[1] = t;
     }

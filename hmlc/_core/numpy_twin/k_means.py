@@ -16,35 +16,38 @@ def _squares(X: Real, centres: Real) -> Real:
 
 def lloyd(
     X: Real,
+    weights: Real,
     shift: Real,
     centres: Real,
     sums: Double,
-    counts: NDArray[np.int64],
+    counts: Double,
 ) -> None:
-    """Take one step of Lloyd (1982): each cluster's sum of x - shift, and number of rows."""
+    """Take one step of Lloyd (1982): each cluster's sum of w (x - shift), and of weights w."""
     labels = np.empty(len(X), np.int32)
     assign(X, shift, centres, labels)
-    np.add.at(sums, labels, X - shift)
-    counts += np.bincount(labels, minlength=len(centres))
+    np.add.at(sums, labels, weights[:, np.newaxis] * (X - shift))
+    counts += np.bincount(labels, weights, minlength=len(centres))
 
 
 def settle(
     X: Real,
+    weights: Real,
     shift: Real,
     near: Real,
     centres: Real,
     labels: NDArray[np.int32],
-    counts: NDArray[np.int64],
+    counts: Double,
     total: Double,
 ) -> None:
-    """Label rows by the centres, and add each cluster's number of rows and the inertia."""
+    """Label rows by the centres, and add each cluster's weight and the inertia."""
     assign(X, shift, near, labels)
-    counts += np.bincount(labels, minlength=len(centres))
-    total += np.sum((X - centres[labels]) ** 2, dtype=np.float64)
+    counts += np.bincount(labels, weights, minlength=len(centres))
+    total += np.sum(weights[:, np.newaxis] * (X - centres[labels]) ** 2, dtype=np.float64)
 
 
 def lloyd_bounded(
     X: Real,
+    weights: Real,
     shift: Real,
     centres: Real,
     steps: Real,
@@ -52,12 +55,11 @@ def lloyd_bounded(
     lower: Real,
     upper: Real,
     sums: Double,
-    counts: NDArray[np.int64],
 ) -> None:
     """Take the step of lloyd for rows whose distances are bounded: see c/bounds.h.
 
-    Only rows are looked at whose least lower bound is not surely above the upper one; sums and
-    counts take what the rows that change their cluster bring and take.
+    Only rows are looked at whose least lower bound is not surely above the upper one; sums
+    take what the rows that change their cluster bring and take.
     """
     d, eps = X.shape[1], np.finfo(X.dtype).eps
     error, reach = 4 * (d + 4) * eps, 2 * np.sqrt(np.max(np.sum(centres * centres, axis=1)))
@@ -82,8 +84,8 @@ def lloyd_bounded(
 
     is_new, had_one = before != after, before >= 0
     for moved, cluster, sign in ((is_new, after, 1), (is_new & had_one, before, -1)):
-        np.add.at(sums, cluster[moved], sign * rows[moved].astype(np.float64))
-        np.add.at(counts, cluster[moved], sign)
+        factors = sign * weights[is_open][moved, np.newaxis].astype(np.float64)
+        np.add.at(sums, cluster[moved], factors * rows[moved])
     labels[is_open] = after
 
 
@@ -97,25 +99,25 @@ def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> No
 
 
 def inertia(
-    X: Real, centres: Real, labels: NDArray[np.int32], squares: Real, total: Double
+    X: Real, weights: Real, centres: Real, labels: NDArray[np.int32], squares: Real, total: Double
 ) -> None:
-    """Set squares[r] = |x_r - c|^2 for the centre of row r's label, and add them to total."""
+    """Set squares[r] = |x_r - c|^2 for the centre of row r's label, and add their weighted sum."""
     np.sum((X - centres[labels]) ** 2, axis=1, out=squares)
-    total += np.sum(squares, dtype=np.float64)
+    total += np.sum(weights * squares, dtype=np.float64)
 
 
-def potentials(X: Real, candidates: Real, closest: Real, totals: Double) -> None:
-    """Add the sum over rows of min(closest, |x - candidate|^2) for every candidate."""
+def potentials(X: Real, weights: Real, candidates: Real, closest: Real, totals: Double) -> None:
+    """Add the weighted sum over rows of min(closest, |x - candidate|^2) for every candidate."""
     remaining = np.minimum(closest[:, np.newaxis], _squares(X, candidates))
-    totals += np.sum(remaining, axis=0, dtype=np.float64)
+    totals += np.sum(weights[:, np.newaxis] * remaining, axis=0, dtype=np.float64)
 
 
-def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None:
-    """Set closest = min(closest, |x - centre|^2), and its sum over every block of rows."""
+def approach(X: Real, weights: Real, centre: Real, closest: Real, block_totals: Double) -> None:
+    """Set closest = min(closest, |x - centre|^2), and its weighted sum over every block."""
     np.minimum(closest, _squares(X, centre[np.newaxis])[:, 0], out=closest)
     starts = np.arange(0, len(X), _BLOCK_ROWS)
     if len(starts):
-        block_totals[:] = np.add.reduceat(closest.astype(np.float64), starts)
+        block_totals[:] = np.add.reduceat((weights * closest).astype(np.float64), starts)
 
 
 def nearer(
@@ -123,12 +125,17 @@ def nearer(
     shift: Real,
     candidates: Real,
     closest: Real,
+    labels: NDArray[np.int32],
+    apart: Real,
     first: int,
     which: NDArray[np.int32],
     rows: NDArray[np.int64],
     squares: Real,
 ) -> int:
-    """List rows and candidates nearer to each other than closest; return how many there are."""
+    """List rows and candidates nearer to each other than closest; return how many there are.
+
+    Labels and apart tell of rows that are not; here all distances are taken.
+    """
     each = _squares(X, candidates)
     near, candidate = np.nonzero(each < closest[:, np.newaxis])
     kept = slice(min(len(near), len(which)))
@@ -139,6 +146,9 @@ def nearer(
 
 def choose(
     closest: Real,
+    labels: NDArray[np.int32],
+    n_seeds: int,
+    weights: Real,
     rows: NDArray[np.int64],
     squares: Real,
     starts: NDArray[np.int64],
@@ -157,10 +167,15 @@ def choose(
         if len(drawn) < tries:
             break
         lists = [slice(starts[t], starts[t + 1]) for t in drawn]
-        gains = [np.sum(np.maximum(closest[rows[s]] - squares[s], 0), dtype=float) for s in lists]
+        gains = [
+            np.sum(weights[rows[s]] * np.maximum(closest[rows[s]] - squares[s], 0), dtype=float)
+            for s in lists
+        ]
         best = int(np.argmax(gains))
-        near = rows[lists[best]]
-        closest[near] = np.minimum(closest[near], squares[lists[best]])
+        near, square = rows[lists[best]], squares[lists[best]]
+        is_nearer = square < closest[near]
+        closest[near[is_nearer]] = square[is_nearer]
+        labels[near[is_nearer]] = n_seeds + count
         chosen[count], used = drawn[best], int(drawn[-1]) + 1
         count += 1
     return count, used

@@ -33,40 +33,43 @@ def _nearest(row: list[float], centres: list[list[float]], half: list[float]) ->
 
 def lloyd(
     X: Real,
+    weights: Real,
     shift: Real,
     centres: Real,
     sums: Double,
-    counts: NDArray[np.int64],
+    counts: Double,
 ) -> None:
-    """Take one step of Lloyd (1982): each cluster's sum of x - shift, and number of rows."""
+    """Take one step of Lloyd (1982): each cluster's sum of w (x - shift), and of weights w."""
     labels = np.empty(len(X), np.int32)
     assign(X, shift, centres, labels)
     offset = shift.tolist()
-    for row, label in zip(X.tolist(), labels.tolist(), strict=True):
-        counts[label] += 1
+    for row, weight, label in zip(X.tolist(), weights.tolist(), labels.tolist(), strict=True):
+        counts[label] += weight
         for p, x in enumerate(row):
-            sums[label, p] += x - offset[p]
+            sums[label, p] += weight * (x - offset[p])
 
 
 def settle(
     X: Real,
+    weights: Real,
     shift: Real,
     near: Real,
     centres: Real,
     labels: NDArray[np.int32],
-    counts: NDArray[np.int64],
+    counts: Double,
     total: Double,
 ) -> None:
-    """Label rows by the centres, and add each cluster's number of rows and the inertia."""
+    """Label rows by the centres, and add each cluster's weight and the inertia."""
     assign(X, shift, near, labels)
     places = centres.tolist()
-    for row, label in zip(X.tolist(), labels.tolist(), strict=True):
-        counts[label] += 1
-        total[0] += _square(row, places[label])
+    for row, weight, label in zip(X.tolist(), weights.tolist(), labels.tolist(), strict=True):
+        counts[label] += weight
+        total[0] += weight * _square(row, places[label])
 
 
 def lloyd_bounded(
     X: Real,
+    weights: Real,
     shift: Real,
     centres: Real,
     steps: Real,
@@ -74,7 +77,6 @@ def lloyd_bounded(
     lower: Real,
     upper: Real,
     sums: Double,
-    counts: NDArray[np.int64],
 ) -> None:
     """Take the step of lloyd for rows whose distances are bounded: see c/bounds.h."""
     places, offset, moves = centres.tolist(), shift.tolist(), steps.tolist()
@@ -104,9 +106,9 @@ def lloyd_bounded(
         labels[r] = label
         for cluster, sign in ((label, 1), (before, -1)):
             if cluster >= 0:
-                counts[cluster] += sign
+                factor = sign * float(weights[r])
                 for p, x in enumerate(shifted):
-                    sums[cluster, p] += sign * x
+                    sums[cluster, p] += factor * x
 
 
 def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> None:
@@ -124,30 +126,30 @@ def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> No
 
 
 def inertia(
-    X: Real, centres: Real, labels: NDArray[np.int32], squares: Real, total: Double
+    X: Real, weights: Real, centres: Real, labels: NDArray[np.int32], squares: Real, total: Double
 ) -> None:
-    """Set squares[r] = |x_r - c|^2 for the centre of row r's label, and add them to total."""
+    """Set squares[r] = |x_r - c|^2 for the centre of row r's label, and add their weighted sum."""
     places = centres.tolist()
     for r, (row, label) in enumerate(zip(X.tolist(), labels.tolist(), strict=True)):
         squares[r] = _square(row, places[label])
-        total[0] += squares[r]
+        total[0] += float(weights[r]) * float(squares[r])
 
 
-def potentials(X: Real, candidates: Real, closest: Real, totals: Double) -> None:
-    """Add the sum over rows of min(closest, |x - candidate|^2) for every candidate."""
-    rows, near = X.tolist(), closest.tolist()
+def potentials(X: Real, weights: Real, candidates: Real, closest: Real, totals: Double) -> None:
+    """Add the weighted sum over rows of min(closest, |x - candidate|^2) for every candidate."""
+    rows, own, near = X.tolist(), weights.tolist(), closest.tolist()
     for t, candidate in enumerate(candidates.tolist()):
-        for row, least in zip(rows, near, strict=True):
-            totals[t] += min(least, _square(row, candidate))
+        for row, weight, least in zip(rows, own, near, strict=True):
+            totals[t] += weight * min(least, _square(row, candidate))
 
 
-def approach(X: Real, centre: Real, closest: Real, block_totals: Double) -> None:
-    """Set closest = min(closest, |x - centre|^2), and its sum over every block of rows."""
+def approach(X: Real, weights: Real, centre: Real, closest: Real, block_totals: Double) -> None:
+    """Set closest = min(closest, |x - centre|^2), and its weighted sum over every block."""
     place = centre.tolist()
     block_totals[:] = 0
     for r, (row, least) in enumerate(zip(X.tolist(), closest.tolist(), strict=True)):
         closest[r] = min(least, _square(row, place))
-        block_totals[r // _BLOCK_ROWS] += closest[r]
+        block_totals[r // _BLOCK_ROWS] += float(weights[r]) * float(closest[r])
 
 
 def nearer(
@@ -155,12 +157,17 @@ def nearer(
     shift: Real,
     candidates: Real,
     closest: Real,
+    labels: NDArray[np.int32],
+    apart: Real,
     first: int,
     which: NDArray[np.int32],
     rows: NDArray[np.int64],
     squares: Real,
 ) -> int:
-    """List rows and candidates nearer to each other than closest; return how many there are."""
+    """List rows and candidates nearer to each other than closest; return how many there are.
+
+    Labels and apart tell of rows that are not; here all distances are taken.
+    """
     count = 0
     places = candidates.tolist()
     for r, (row, least) in enumerate(zip(X.tolist(), closest.tolist(), strict=True)):
@@ -175,6 +182,9 @@ def nearer(
 
 def choose(
     closest: Real,
+    labels: NDArray[np.int32],
+    n_seeds: int,
+    weights: Real,
     rows: NDArray[np.int64],
     squares: Real,
     starts: NDArray[np.int64],
@@ -195,7 +205,8 @@ def choose(
             if draws[t] < closest[places[t]]:
                 gain = 0.0
                 for e in range(begins[t], begins[t + 1]):
-                    gain += max(float(closest[listed[e]]) - near[e], 0.0)
+                    less = max(float(closest[listed[e]]) - near[e], 0.0)
+                    gain += float(weights[listed[e]]) * less
                 if gain > most:
                     best, most = t, gain
                 met += 1
@@ -203,7 +214,9 @@ def choose(
         if met < tries:
             break
         for e in range(begins[best], begins[best + 1]):
-            closest[listed[e]] = min(closest[listed[e]], near[e])
+            if near[e] < closest[listed[e]]:
+                closest[listed[e]] = near[e]
+                labels[listed[e]] = n_seeds + count
         chosen[count], used = best, t
         count += 1
     return count, used
