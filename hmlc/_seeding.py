@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmlc import _passes
 from hmlc._backend import kernels
-from hmlc._cluster_rows import Double, Labels, Rows
+from hmlc._cluster_rows import Double, Rows
 
 Array = NDArray[Any]
 
@@ -122,17 +122,13 @@ class _Queue:
 
 
 def _many_more(
-    rows: Rows,
-    seeds: list[Array],
-    closest: Array,
-    labels: Labels,
-    n_clusters: int,
-    tries: int,
-    rng: Any,
+    rows: Rows, seeds: list[Array], closest: Array, n_clusters: int, tries: int, rng: Any
 ) -> None:
     """Append seeds until there are enough, many candidates in one pass over the rows."""
     queue, limit = _Queue(rows.weights, rng), CANDIDATES
     choose = kernels().k_means.choose
+    # Which of the first seeds is closest is not known, but they are few.
+    labels = np.full(len(closest), -1, np.int32)
     while len(seeds) < n_clusters:
         wanted = n_clusters - len(seeds)
         # About one row in len(seeds) is nearer to a candidate, so lists stay as short as rows are.
@@ -165,14 +161,11 @@ def plus_plus_seeds(rows: Rows, n_clusters: int, rng: "np.random.Generator") -> 
     """
     tries = 2 + int(math.log(n_clusters))
     closest = np.full(len(rows.matrix), np.inf, rows.dtype)
-    labels = np.full(len(rows.matrix), -1, np.int32)
     seeds = [rows.at(int(_by_weight(rows.weights, None, rng)))]
     while len(seeds) < n_clusters:
-        before = closest.copy()
         block_totals = rows.approach(seeds[-1], closest)
-        labels[closest < before] = len(seeds) - 1
         if len(seeds) >= 4 * tries:
-            _many_more(rows, seeds, closest, labels, n_clusters, tries, rng)
+            _many_more(rows, seeds, closest, n_clusters, tries, rng)
             break
         candidates = rows.at(_sample(closest, rows.weights, block_totals, tries, rng))
         best = int(np.argmin(rows.potentials(candidates, closest)))

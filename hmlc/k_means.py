@@ -14,8 +14,8 @@ from hmlc._lloyd import Run, lloyd
 from hmlc._mini_batch import Seen
 from hmlc._progress import Callback, Report, Reporter, check_reporting, reporting
 from hmlc._seeding import plus_plus_seeds, random_seeds, set_of_rows
-from hmlc._weights import check_sample_weight, total_weight
-from hmlc.features import Moments, column_moments
+from hmlc._weights import check_sample_weight
+from hmlc.features import column_moments
 
 RANDOM_RUNS = 10
 """What n_init="auto" means for random seeds, as in scikit-learn."""
@@ -163,7 +163,7 @@ class KMeans(Transformer):
         given = self._check_centres(matrix, n_clusters)
         weights = _check_weights(sample_weight, matrix)
 
-        moments = _weighted_moments(matrix, weights, n_jobs)
+        moments = column_moments(matrix, n_jobs, weights=weights)
         rows = Rows(matrix, moments.mean, n_jobs, weights)
         offset = moments.mean - rows.shift
         total = ordered_sum(moments.m2 + moments.count[0] * offset**2)
@@ -293,7 +293,7 @@ class KMeans(Transformer):
         """Return the centres that `init` says, which have taken no rows, and the rows' mean."""
         _check_enough(matrix, n_clusters)
         seeds = self._check_centres(matrix, n_clusters)
-        moments = _weighted_moments(matrix, weights, n_jobs)
+        moments = column_moments(matrix, n_jobs, weights=weights)
         if seeds is None:
             rows = Rows(matrix, moments.mean, n_jobs, weights)
             seeds = self._seeds(set_of_rows(rows), n_clusters, rng)
@@ -413,26 +413,6 @@ def _check_enough(matrix: Array, n_clusters: int) -> None:
 
 def _check_weights(sample_weight: Any, matrix: Array) -> Array:
     return check_sample_weight(sample_weight, len(matrix), _validate.compute_dtype(matrix))
-
-
-def _weighted_moments(matrix: Array, weights: Array, n_jobs: int | None) -> Moments:
-    """Return the moments of the columns, rows weighted; raises where X is not finite."""
-    moments = column_moments(matrix, n_jobs)
-    if weights.strides == (0,):
-        moments.count *= float(weights[0])
-        moments.m2 *= float(weights[0])
-        return moments
-    weighted, rough = Moments(matrix.shape[1]), moments.mean
-    weighted.count[0] = total_weight(weights)
-    for first in range(0, len(matrix), _passes.BLOCK_ROWS):
-        block = slice(first, first + _passes.BLOCK_ROWS)
-        rows, own = matrix[block] - rough, weights[block, np.newaxis].astype(np.float64)
-        weighted.mean += np.sum(own * rows, axis=0)
-        weighted.m2 += np.sum(own * rows**2, axis=0)
-    weighted.mean /= weighted.count
-    weighted.m2 = np.maximum(weighted.m2 - weighted.count * weighted.mean**2, 0.0)
-    weighted.mean += rough
-    return weighted
 
 
 def _run_reports(reporter: Reporter, n_runs: int) -> Iterator[Report]:

@@ -126,10 +126,9 @@ typedef struct {
     real *gathered; /* WIDTH x d and more: rows */
     real *shifted;  /* k x d: candidates - shift */
     real *half;     /* k: -|shifted|^2 / 2 */
-    uint64_t *open; /* k x BLOCK_WORDS: a bit for each row of a block that may be near */
+    ptrdiff_t words;
+    uint64_t *open; /* HMLC_BLOCK_ROWS x words: for a row a bit of each candidate it may be near */
 } nearby;
-
-enum { BLOCK_WORDS = HMLC_BLOCK_ROWS / 64 };
 
 static nearby new_nearby(const real *shift, const real *candidates, ptrdiff_t k, ptrdiff_t d,
                          const real *apart, real *scratch) {
@@ -138,7 +137,9 @@ static nearby new_nearby(const real *shift, const real *candidates, ptrdiff_t k,
     s.gathered = s.group + WIDTH * d;
     s.shifted = s.gathered + WIDTH * d;
     s.half = s.shifted + k * d;
+    s.words = (k + 63) / 64;
     s.open = (uint64_t *)aligned(s.half + k);
+    memset(s.open, 0, (size_t)(HMLC_BLOCK_ROWS * s.words) * sizeof(uint64_t));
     for (ptrdiff_t t = 0; t < k; t++)
         for (ptrdiff_t p = 0; p < d; p++)
             s.shifted[t * d + p] = candidates[t * d + p] - shift[p];
@@ -151,8 +152,8 @@ static nearby new_nearby(const real *shift, const real *candidates, ptrdiff_t k,
     return s;
 }
 
-INLINE void open_row(const nearby *s, ptrdiff_t t, ptrdiff_t r) {
-    s->open[t * BLOCK_WORDS + r / 64] |= (uint64_t)1 << r % 64;
+INLINE void open_to(const nearby *s, ptrdiff_t r, ptrdiff_t t) {
+    s->open[r * s->words + t / 64] |= (uint64_t)1 << t % 64;
 }
 
 /* Opens row r of a block to the candidates that its seed does not keep away, where they are at most
@@ -176,11 +177,11 @@ INLINE int open_few(const nearby *s, ptrdiff_t r, int32_t label, real closest) {
             continue;
         for (ptrdiff_t i = t; i < t + LANES; i++)
             if (!(closest < apart[i]))
-                open_row(s, i, r);
+                open_to(s, r, i);
     }
     for (ptrdiff_t t = whole; t < s->k; t++)
         if (!(closest < apart[t]))
-            open_row(s, t, r);
+            open_to(s, r, t);
     return 1;
 }
 
@@ -203,7 +204,7 @@ static void open_by_products(const nearby *s, const real *X, const real *closest
         for (int part = 0; any >> part != 0; part++)
             for (ptrdiff_t i = part * LANES; (any >> part & 1) && i < (part + 1) * LANES; i++)
                 if (far[i] == 0 && i % WIDTH < count)
-                    open_row(s, t + i / WIDTH, places[i % WIDTH]);
+                    open_to(s, places[i % WIDTH], t + i / WIDTH);
     }
 }
 
@@ -218,29 +219,26 @@ INLINE int lowest_bit(uint64_t bits) {
 #endif
 }
 
-/* Lists a block's open rows that are near, by candidate and row, and closes them. */
-static void note_open(const nearby *s, const real *X, const real *closest, int64_t first,
+/* Lists the candidates that a block's row r is near, of those it is open to, and closes it. */
+static void note_open(const nearby *s, ptrdiff_t r, const real *x, real closest, int64_t row,
                       near_list *list) {
-    for (ptrdiff_t t = 0; t < s->k; t++)
-        for (ptrdiff_t word = 0; word < BLOCK_WORDS; word++) {
-            uint64_t bits = s->open[t * BLOCK_WORDS + word];
-            for (; bits != 0; bits &= bits - 1) {
-                const ptrdiff_t r = 64 * word + lowest_bit(bits);
-                const real *z = s->candidates + t * s->d;
-                const real square = square_if_nearer(X + r * s->d, z, s->d, closest[r]);
-                if (square < closest[r])
-                    note(list, (int32_t)t, first + r, square);
-            }
-            s->open[t * BLOCK_WORDS + word] = 0;
+    for (ptrdiff_t word = 0; word < s->words; word++) {
+        uint64_t bits = s->open[r * s->words + word];
+        s->open[r * s->words + word] = 0;
+        for (; bits != 0; bits &= bits - 1) {
+            const ptrdiff_t t = 64 * word + lowest_bit(bits);
+            const real square = square_if_nearer(x, s->candidates + t * s->d, s->d, closest);
+            if (square < closest)
+                note(list, (int32_t)t, row, square);
         }
+    }
 }
 
 /* Lists every row and candidate with |x_r - z_t|^2 < closest[r]: which = t, rows = first + r, and
  * the square. count[0] is how many there are, of which the list's `room` are kept.
  *   X n x d; shift d, near the rows' mean; candidates k x d, not shifted; closest n; labels n: the
  *   seed that is so close, or a negative number; apart seeds x k: a row with closest < apart[label,
- *   t] is not nearer to candidate t; which, rows, squares room. Blocks of HMLC_BLOCK_ROWS rows in
- *   order; in a block by candidate and row.
+ *   t] is not nearer to candidate t; which, rows, squares room. By row and candidate.
  * |x - z| >= |z - s| - |x - s| tells without the row that one nearer to its seed s than half way
  * to z stays there: Raff, "Exact acceleration of k-means++ and k-means||", IJCAI 2021. */
 static void nearer(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
@@ -249,10 +247,10 @@ static void nearer(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
                    ptrdiff_t room, int64_t *count, real *scratch) {
     near_list list = {.room = room, .which = which, .rows = rows, .squares = squares};
     const nearby s = new_nearby(shift, candidates, k, d, apart, scratch);
-    memset(s.open, 0, (size_t)(k * BLOCK_WORDS) * sizeof(uint64_t));
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
+        const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
         ptrdiff_t places[WIDTH], waiting = 0;
-        for (ptrdiff_t r = 0; r < smaller(n - b, HMLC_BLOCK_ROWS); r++) {
+        for (ptrdiff_t r = 0; r < in_block; r++) {
             if (labels[b + r] >= 0 && open_few(&s, r, labels[b + r], closest[b + r]))
                 continue;
             places[waiting++] = r;
@@ -263,7 +261,8 @@ static void nearer(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
         }
         if (waiting > 0)
             open_by_products(&s, X + b * d, closest + b, places, waiting);
-        note_open(&s, X + b * d, closest + b, first + b, &list);
+        for (ptrdiff_t r = 0; r < in_block; r++)
+            note_open(&s, r, X + (b + r) * d, closest[b + r], first + b + r, &list);
     }
     *count = list.count;
 }
