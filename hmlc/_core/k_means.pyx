@@ -55,9 +55,11 @@ cdef extern from "k_means.h" nogil:
                           void *closest, double *block_totals, void *scratch) noexcept
     void k_means_nearer(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                         const void *candidates, Py_ssize_t k, const void *closest,
-                        const int32_t *labels, const void *apart, int64_t first, int32_t *which, int64_t *rows, void *squares, Py_ssize_t room,
-                        int64_t *count, void *scratch) noexcept
-    void k_means_choose(void *closest, int32_t *labels, int64_t n_seeds, const void *weights, Py_ssize_t weight_step,
+                        const int32_t *labels, const void *apart, int64_t first, int32_t *which,
+                        int64_t *rows, void *squares, Py_ssize_t room, int64_t *count,
+                        void *scratch) noexcept
+    void k_means_choose(void *closest, int32_t *labels, int64_t n_seeds, const void *weights,
+                        Py_ssize_t weight_step,
                         const int64_t *rows, const void *squares,
                         const int64_t *starts, Py_ssize_t k, const int64_t *places,
                         const double *draws, Py_ssize_t tries, Py_ssize_t wanted, int64_t *chosen,
@@ -293,8 +295,9 @@ def choose(real[::1] closest, int32_t[::1] labels, int64_t n_seeds, const real[:
     if k == 0 or rows.shape[0] == 0 or chosen.shape[0] == 0:
         return 0, 0
     with nogil:
-        k_means_choose(&closest[0], &labels[0], n_seeds, &weights[0], step, &rows[0], &squares[0], &starts[0], k,
-                       &places[0], &draws[0], tries, chosen.shape[0], &chosen[0], answer)
+        k_means_choose(&closest[0], &labels[0], n_seeds, &weights[0], step, &rows[0], &squares[0],
+                       &starts[0], k, &places[0], &draws[0], tries, chosen.shape[0], &chosen[0],
+                       answer)
     return answer[0], answer[1]
 
 
