@@ -53,13 +53,23 @@ def solve_positive(A: Array, B: Array, tolerance: float | None = None) -> Array 
     -------
     array of B's shape, or None where A is not numerically positive definite or not finite.
     """
-    linalg, n = kernels().linalg, len(A)
+    L = factor_positive(A, tolerance)
+    return None if L is None else solve_factored(L, B)
+
+
+def factor_positive(A: Array, tolerance: float | None = None) -> Array | None:
+    """Return A's Cholesky factor L, A = L L^T; None, and the parameters, as in `solve_positive`."""
+    n = len(A)
     L = np.empty((n, n))
     limit = default_tolerance(n) if tolerance is None else tolerance
-    if linalg.cholesky(np.ascontiguousarray(A), limit, L) < n:
-        return None
+    rank = kernels().linalg.cholesky(np.ascontiguousarray(A), limit, L)
+    return L if rank == n else None
+
+
+def solve_factored(L: Array, B: Array) -> Array:
+    """Solve L L^T x = b for a right-hand side b, or one in each row of B."""
     solution = _rows(B)
-    linalg.cholesky_solve(L, solution)
+    kernels().linalg.cholesky_solve(L, solution)
     return solution.reshape(np.shape(B))
 
 

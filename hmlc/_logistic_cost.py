@@ -11,7 +11,7 @@ from hmlc import _passes
 from hmlc._backend import Kernels, kernels
 from hmlc._linalg import dot
 from hmlc._weights import total_weight
-from hmlc.features import Moments, column_moments
+from hmlc.features import column_moments
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -41,36 +41,6 @@ def pick_blocks(rows: Array, every: int) -> Array:
         return rows
     starts = range(0, len(rows) - length + 1, every * length)
     return np.concatenate([rows[start : start + length] for start in starts])
-
-
-def weighted_moments(X: Array, weights: Array, n_jobs: int | None) -> Moments:
-    """Return the moments of a matrix's columns, a row of weight w counting as w rows.
-
-    Raises
-    ------
-    ValueError
-        As `column_moments` does.
-    """
-    moments = column_moments(X, n_jobs)
-
-    def sum_of(part: Any) -> Vector:
-        def run(rows: Array, first: int, last: int, partial: Vector) -> None:
-            for start in range(0, len(rows), _passes.BLOCK_ROWS):
-                block = rows[start : start + _passes.BLOCK_ROWS].astype(np.float64)
-                each = weights[first + start : first + start + len(block)]
-                partial += (each[:, None] * part(block)).sum(axis=0)
-
-        def add(left: Vector, right: Vector) -> None:
-            left += right
-
-        return _passes.reduce_rows(
-            X, weights.dtype, run, lambda: np.zeros(X.shape[1]), add, n_jobs=n_jobs
-        )
-
-    moments.count[0] = total_weight(weights)
-    moments.mean = sum_of(lambda rows: rows) / moments.count
-    moments.m2 = sum_of(lambda rows: (rows - moments.mean) ** 2)
-    return moments
 
 
 class LogisticCost:
@@ -114,8 +84,8 @@ class LogisticCost:
         """Return the smallest number of rows that count in one of these classes, or out of it."""
         is_even = self.row_weights.strides == (0,)
         codes = self.codes if is_even else self.codes[self.row_weights > 0]
-        counts = np.bincount(codes, minlength=int(classes[-1]) + 1)[classes]
-        return int(min(counts.min(), len(codes) - counts.max()))
+        counts = [np.count_nonzero(codes == c) for c in classes.tolist()]
+        return int(min(*counts, len(codes) - max(counts)))
 
     def _sums(self, kernel: Any, W: Vector, *, n_losses: int, hessians: int = 0) -> _Sums:
         k, depth = W.shape

@@ -7,6 +7,7 @@ objective, and are sent what it is there. So whoever drives them may evaluate se
 one pass over the data.
 """
 
+import functools
 import math
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc._linalg import dot, solve_positive
+from hmlc._linalg import dot, factor_positive, solve_factored
 from hmlc._progress import Report
 
 Vector = NDArray[np.float64]
@@ -239,13 +240,14 @@ def lbfgs_steps(
     at hand, or many steps bring nothing; `resolution` is the costs' relative rounding error.
     """
     theta = start.astype(np.float64)
+    metric = None if hessian is None else _inverse(hessian)
     cost, gradient = yield theta
     history, watch = [cost], _Watch(cost, gradient, resolution)
     pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=LBFGS_MEMORY)
     while len(history) <= max_iter and _largest(gradient) > tol:
-        direction = _lbfgs_direction(gradient, pairs, hessian)
+        direction = _lbfgs_direction(gradient, pairs, metric)
         slope = dot(gradient, direction)
-        knows_lengths = bool(pairs) or hessian is not None
+        knows_lengths = bool(pairs) or metric is not None
         step = 1.0 if knows_lengths else min(1.0, 1 / math.sqrt(-slope)) if slope < 0 else 0.0
         found = None
         if slope < 0:
@@ -256,7 +258,7 @@ def lbfgs_steps(
             if not knows_lengths:
                 return _minimum(theta, history, True)
             pairs.clear()
-            hessian = None
+            metric = None
             continue
         point, (cost, after) = found
         _remember(pairs, point - theta, after - gradient)
@@ -279,11 +281,13 @@ def _remember(pairs: deque[tuple[Vector, Vector, float]], s: Vector, y: Vector) 
 
 
 def _lbfgs_direction(
-    gradient: Vector, pairs: deque[tuple[Vector, Vector, float]], hessian: Matrix | None = None
+    gradient: Vector,
+    pairs: deque[tuple[Vector, Vector, float]],
+    metric: Callable[[Vector], Vector] | None = None,
 ) -> Vector:
     """Return -H gradient by the two loops of Nocedal and Wright (2006), algorithm 7.4.
 
-    H before the first pair is the inverse of `hessian`, or a multiple of I (eq. 7.20).
+    H before the first pair is `metric`, or a multiple of I (eq. 7.20).
     """
     q = -gradient
     alphas = []
@@ -291,8 +295,8 @@ def _lbfgs_direction(
         alpha = rho * dot(s, q)
         q -= alpha * y
         alphas.append(alpha)
-    if hessian is not None:
-        q = _newton_direction(-q, hessian)
+    if metric is not None:
+        q = metric(q)
     elif pairs:
         _, y, rho = pairs[-1]
         q /= rho * dot(y, y)
@@ -327,7 +331,7 @@ def newton_steps(
     cost, gradient, hessian = yield theta
     history, watch = [cost], _Watch(cost, gradient, resolution)
     while len(history) <= max_iter and _largest(gradient) > tol:
-        direction = _newton_direction(gradient, hessian)
+        direction = -_inverse(hessian)(gradient)
         slope = dot(gradient, direction)
         if 0 < -slope / 2 <= enough:
             return _minimum(theta + direction, history, True, hessian)
@@ -346,17 +350,20 @@ def newton_steps(
     return _minimum(theta, history, _largest(gradient) <= tol, hessian)
 
 
-def _newton_direction(gradient: Vector, hessian: Matrix) -> Vector:
-    """Return -(hessian + damping I)^-1 gradient, with the least damping of a few that works."""
+def _inverse(hessian: Matrix) -> Callable[[Vector], Vector]:
+    """Return the product with (hessian + damping I)^-1, with the least damping of a few that works.
+
+    Where none does it is the product with I.
+    """
     diagonal = np.diag_indices(len(hessian))
     largest = float(np.max(hessian[diagonal]))
     for damping in (0.0, 1e-10, 1e-7, 1e-4):
         damped = hessian.copy()
         damped[diagonal] += damping * largest
-        solution = solve_positive(damped, -gradient)
-        if solution is not None and np.isfinite(solution).all():
-            return solution
-    return -gradient
+        factor = factor_positive(damped)
+        if factor is not None and np.isfinite(factor).all():
+            return functools.partial(solve_factored, factor)
+    return np.copy
 
 
 def newton(

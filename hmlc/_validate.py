@@ -182,7 +182,9 @@ def check_target(y: Any, n_rows: int, name: str = "y") -> Array:
     return array
 
 
-def check_classes(y: Any, n_rows: int, dtype: DTypeLike = np.intp) -> tuple[Array, NDArray[Any]]:
+def check_classes(
+    y: Any, n_rows: int, dtype: DTypeLike | None = np.intp
+) -> tuple[Array, NDArray[Any]]:
     """Return what `check_labels` does, of a classifier's target: two distinct labels or more."""
     if y is not None and np.asarray(y).shape == (n_rows, 1):
         warnings.warn(
@@ -201,9 +203,12 @@ def check_classes(y: Any, n_rows: int, dtype: DTypeLike = np.intp) -> tuple[Arra
 
 
 def check_labels(
-    y: Any, n_rows: int, name: str = "y", dtype: DTypeLike = np.intp
+    y: Any, n_rows: int, name: str = "y", dtype: DTypeLike | None = np.intp
 ) -> tuple[Array, NDArray[Any]]:
-    """Return the sorted distinct labels, and for every row the index of its own, of `dtype`."""
+    """Return the sorted distinct labels, and for every row the index of its own, of `dtype`.
+
+    None is uint8 where there are up to 256 labels, else int32.
+    """
     if y is None:
         raise ValueError(f"This fit requires {name} to be passed, but the target {name} is None")
     array = np.asarray(y)
@@ -223,11 +228,14 @@ def check_labels(
     elif array.dtype.kind not in "biuUSO":
         raise TypeError(f"{name} must hold labels: numbers or strings; got dtype {array.dtype}")
     if array.dtype.kind in "biuf" and len(array) and _spread(array) <= len(array):
-        return _count_labels(array, dtype)
-    try:
-        classes, codes = np.unique(array, return_inverse=True)
-    except TypeError as error:
-        raise TypeError(f"{name} mixes labels that cannot be sorted: {error}") from error
+        classes, codes = _count_labels(array)
+    else:
+        try:
+            classes, codes = np.unique(array, return_inverse=True)
+        except TypeError as error:
+            raise TypeError(f"{name} mixes labels that cannot be sorted: {error}") from error
+    if dtype is None:
+        dtype = np.uint8 if len(classes) <= 256 else np.int32
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=dtype)
 
 
@@ -237,18 +245,23 @@ def _spread(labels: Array) -> float:
     return math.inf if max(abs(float(low)), abs(float(high))) > 2**52 else float(high) - float(low)
 
 
-def _count_labels(labels: Array, dtype: DTypeLike) -> tuple[Array, NDArray[Any]]:
+def _count_labels(labels: Array) -> tuple[Array, NDArray[Any]]:
     """Do what np.unique does, without sorting, for whole numbers close together."""
     low, high = int(labels.min()), int(labels.max())
-    codes = np.empty(len(labels), dtype)
-    np.subtract(labels, low, out=codes, dtype=np.intp, casting="unsafe")
+    codes: NDArray[Any]
+    if high - low < 256 and labels.dtype.kind != "f":
+        codes = labels.astype(np.uint8)  # modulo 256, as the difference is taken
+        codes -= np.uint8(low % 256)
+    else:
+        codes = np.empty(len(labels), np.int32 if high - low < 2**31 else np.intp)
+        np.subtract(labels, low, out=codes, dtype=np.intp, casting="unsafe")
     is_there = np.ones(high - low + 1, bool)
     if len(is_there) > 2:
         is_there[:] = False
         is_there[codes] = True
     classes = (np.flatnonzero(is_there) + low).astype(labels.dtype)
     if not is_there.all():
-        codes = (np.cumsum(is_there) - 1).astype(dtype)[codes]
+        codes = (np.cumsum(is_there) - 1).astype(codes.dtype)[codes]
     return classes, codes
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
-from hmlc._logistic_cost import LogisticCost, pick_blocks, weighted_moments
+from hmlc._logistic_cost import LogisticCost, pick_blocks
 from hmlc._progress import (
     Callback,
     Report,
@@ -31,6 +31,8 @@ Vector = NDArray[np.float64]
 NEWTON_ENTRIES = 128 * 128
 """Hessians of up to so many entries in all are worth their pass; beyond, L-BFGS is faster."""
 
+SHIFT_ROWS = 4096
+"""A mean over about so many rows is near enough to shift columns by."""
 SAMPLE_EVERY = 16
 """A sample is one block of rows in so many."""
 SAMPLE_STEPS = 10
@@ -186,7 +188,7 @@ class LogisticRegression(Estimator):
         """
         features = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        classes, codes = _validate.check_classes(y, len(matrix), np.int32)
+        classes, codes = _validate.check_classes(y, len(matrix), None)
         uses_softmax = len(classes) > 2 and self.multi_class != "ovr"
         if uses_softmax and self.solver == "newton":
             raise ValueError(
@@ -195,7 +197,7 @@ class LogisticRegression(Estimator):
             )
         weights = self._row_weights(sample_weight, matrix, classes, codes)
         n_jobs = _validate.check_n_jobs(self.n_jobs)
-        columns = features.fit(matrix, n_jobs)
+        columns = features.fit(matrix, n_jobs, weights=weights)
         units = self._units(columns, weights, n_jobs)
         penalty = np.full(columns.shape[1] + 1, float(self.l2))
         penalty[-1] = 0
@@ -261,10 +263,9 @@ class LogisticRegression(Estimator):
         if not self.normalize:
             # A failure is told of all rows: of the row's own number, not of its place in a sample.
             with contextlib.suppress(ValueError):
-                return column_moments(pick_blocks(columns, SAMPLE_EVERY), n_jobs)
-        if weights.strides == (0,):
-            return column_moments(columns, n_jobs)
-        return weighted_moments(columns, weights, n_jobs)
+                every = max(1, len(columns) // SHIFT_ROWS)
+                return column_moments(pick_blocks(columns, every), n_jobs)
+        return column_moments(columns, n_jobs, weights=weights)
 
     def _options(self, problem: LogisticCost, report: Report) -> dict[str, Any]:
         return {
@@ -298,7 +299,7 @@ class LogisticRegression(Estimator):
         if self.solver == "lbfgs" or (self.solver == "auto" and entries > NEWTON_ENTRIES):
             steps = [_optimize.lbfgs_steps(np.zeros(depth), **each) for each in options]
             minima = self._minimise(problem.sigmoids, chosen, steps)
-        elif self.solver == "auto" and entries * len(problem.X) > SAMPLE_FLOPS:
+        elif self.solver == "auto":
             minima = self._fit_from_sample(problem, chosen, options)
         else:
             minima = self._newton(problem, chosen, options)
@@ -339,14 +340,9 @@ class LogisticRegression(Estimator):
         Chin, Neveitt and Nocedal 2011). Where the sample tells too little, Newton's method sees
         to the rest.
         """
-        sample = problem.sample(SAMPLE_EVERY)
-        if sample.fewest(chosen) < EVENTS * len(problem.penalty):
+        near = self._sample_minima(problem, chosen, options)
+        if near is None:
             return self._newton(problem, chosen, options)
-        # At the sample's minimum all rows cost about depth / (2 rows) more than at their own
-        # (Akaike, IEEE Trans. Automatic Control 19, 1974): a step that gains less is in vain.
-        enough = len(problem.penalty) / (2 * len(sample.codes))
-        few: dict[str, Any] = {"max_iter": SAMPLE_STEPS, "report": quiet}
-        near = self._newton(sample, chosen, options, enough=enough, **few)
         max_iter = min(self.max_iter, PATIENCE)
         steps = [
             _optimize.lbfgs_steps(
@@ -368,6 +364,27 @@ class LogisticRegression(Estimator):
         ]
         ends = self._newton(problem, chosen, rest, starts)
         return [first.then(end) for first, end in zip(minima, ends, strict=True)]
+
+    def _sample_minima(
+        self, problem: LogisticCost, chosen: Array, options: list[dict[str, Any]]
+    ) -> list[_optimize.Minimum] | None:
+        """Return where a sample's cost is least, begun from where a sample of it is.
+
+        None where rows are too few to sample.
+        """
+        depth = len(problem.penalty)
+        if len(chosen) * depth**2 * len(problem.X) <= SAMPLE_FLOPS:
+            return None
+        sample = problem.sample(SAMPLE_EVERY)
+        if sample.fewest(chosen) < EVENTS * depth:
+            return None
+        near = self._sample_minima(sample, chosen, options)
+        starts = [there.parameters for there in near] if near else None
+        # At the sample's minimum all rows cost about depth / (2 rows) more than at their own
+        # (Akaike, IEEE Trans. Automatic Control 19, 1974): a step that gains less is in vain.
+        enough = depth / (2 * len(sample.codes))
+        few: dict[str, Any] = {"max_iter": SAMPLE_STEPS, "report": quiet, "enough": enough}
+        return self._newton(sample, chosen, options, starts, **few)
 
     def _store(self, W: Vector, units: Array, minima: list[_optimize.Minimum]) -> None:
         shift, inverse_scale = units.astype(np.float64)

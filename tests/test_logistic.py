@@ -10,10 +10,10 @@ import hmlc
 from hmlc._backend import kernels
 
 
-def problem(n, d, k, dtype, seed, spread=1.0):
+def problem(n, d, k, dtype, seed, spread=1.0, code=np.uint8):
     rng = np.random.default_rng(seed)
     X = rng.normal(3, 2, (n, d)).astype(dtype)
-    codes = rng.integers(0, max(k, 2), n, dtype=np.int32)
+    codes = rng.integers(0, max(k, 2), n).astype(code)
     W = (spread * rng.normal(size=(k, d + 1)) / np.sqrt(d + 1)).astype(dtype)
     units = np.stack([rng.normal(3, 0.1, d), rng.uniform(0.4, 0.6, d)]).astype(dtype)
     return X, codes, W, units
@@ -122,6 +122,15 @@ def test_weighted_gradients_are_slopes(k, backend, rng):
     for c, i, j in np.ndindex(hessian.shape):
         numeric = slope(lambda V, c=c, j=j: functions[0](V)[1][c, j], W, (c, i))
         assert hessian[c, i, j] == pytest.approx(numeric if j <= i else 0, abs=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 3, 17])
+def test_wide_codes_are_the_bits_of_narrow_ones(k, dtype):
+    X, codes, W, units = problem(700, 5, k, dtype, 8)
+    for function in [sigmoid_loss, sigmoid_loss_hessian] + [softmax_loss] * (k > 1):
+        answers = function(X, codes, W, units), function(X, codes.astype(np.int32), W, units)
+        for left, right in zip(*answers, strict=True):
+            assert left.tobytes() == right.tobytes()
 
 
 @pytest.mark.parametrize("k", [1, 3, 17])

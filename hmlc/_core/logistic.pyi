@@ -4,7 +4,7 @@ from hmlc._core._types import Cube, Matrix, Real, Vector
 
 def sigmoid_loss(
     X: Matrix[Real],
-    codes: Vector[np.int32],
+    codes: Vector[np.uint8] | Vector[np.int32],
     weights: Vector[Real],
     classes: Vector[np.intp],
     W: Matrix[Real],
@@ -14,7 +14,7 @@ def sigmoid_loss(
 ) -> None: ...
 def sigmoid_loss_hessian(
     X: Matrix[Real],
-    codes: Vector[np.int32],
+    codes: Vector[np.uint8] | Vector[np.int32],
     weights: Vector[Real],
     classes: Vector[np.intp],
     W: Matrix[Real],
@@ -25,7 +25,7 @@ def sigmoid_loss_hessian(
 ) -> None: ...
 def softmax_loss(
     X: Matrix[Real],
-    codes: Vector[np.int32],
+    codes: Vector[np.uint8] | Vector[np.int32],
     weights: Vector[Real],
     W: Matrix[Real],
     units: Matrix[Real],

@@ -1,7 +1,7 @@
 """Logistic losses, gradients and Hessians, scores and softmax; the mathematics is in c/logistic.c."""
 
 import numpy as np
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint8_t
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
@@ -23,20 +23,21 @@ cdef extern from "logistic.h" nogil:
     int hmlc_logistic_select()
     Py_ssize_t hmlc_logistic_scratch(Py_ssize_t d, Py_ssize_t k, Py_ssize_t hessians)
     Py_ssize_t hmlc_logistic_few_scratch(Py_ssize_t d)
-    void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const int32_t *codes,
-                               const void *weights, Py_ssize_t weight_step,
-                               const Py_ssize_t *classes, const void *W, Py_ssize_t k,
-                               const void *units, double *loss, double *gradient,
-                               void *scratch) noexcept
+    void logistic_sigmoid_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const void *codes,
+                               Py_ssize_t code_size, const void *weights,
+                               Py_ssize_t weight_step, const Py_ssize_t *classes,
+                               const void *W, Py_ssize_t k, const void *units, double *loss,
+                               double *gradient, void *scratch) noexcept
     void logistic_sigmoid_loss_hessian(const void *X, Py_ssize_t n, Py_ssize_t d,
-                                       const int32_t *codes, const void *weights,
-                                       Py_ssize_t weight_step, const Py_ssize_t *classes,
-                                       const void *W, Py_ssize_t k, const void *units,
-                                       double *loss, double *gradient, double *hessian,
-                                       void *scratch) noexcept
-    void logistic_softmax_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const int32_t *codes,
-                               const void *weights, Py_ssize_t weight_step, const void *W,
-                               Py_ssize_t k, const void *units, double *loss, double *gradient,
+                                       const void *codes, Py_ssize_t code_size,
+                                       const void *weights, Py_ssize_t weight_step,
+                                       const Py_ssize_t *classes, const void *W,
+                                       Py_ssize_t k, const void *units, double *loss,
+                                       double *gradient, double *hessian, void *scratch) noexcept
+    void logistic_softmax_loss(const void *X, Py_ssize_t n, Py_ssize_t d, const void *codes,
+                               Py_ssize_t code_size, const void *weights,
+                               Py_ssize_t weight_step, const void *W, Py_ssize_t k,
+                               const void *units, double *loss, double *gradient,
                                void *scratch) noexcept
     void logistic_scores(const void *X, Py_ssize_t n, Py_ssize_t d, const void *W, Py_ssize_t k,
                          const void *units, void *out, void *scratch) noexcept
@@ -48,11 +49,15 @@ cdef extern from "logistic.h" nogil:
 if hmlc_logistic_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
 
+ctypedef fused code:
+    uint8_t
+    int32_t
+
 # LANES of simd.h is at most this.
 cdef Py_ssize_t lanes = 16
 
 
-def sigmoid_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:] weights,
+def sigmoid_loss(const real[:, ::1] X, const code[::1] codes, const real[:] weights,
                  const Py_ssize_t[::1] classes, const real[:, ::1] W, const real[:, ::1] units,
                  double[::1] loss, double[:, ::1] gradient):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0]
@@ -67,11 +72,11 @@ def sigmoid_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:] w
     cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, 0),
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
-        logistic_sigmoid_loss(&X[0, 0], n, d, &codes[0], &weights[0], weight_step, &classes[0],
+        logistic_sigmoid_loss(&X[0, 0], n, d, &codes[0], sizeof(code), &weights[0], weight_step, &classes[0],
                               &W[0, 0], k, &units[0, 0], &loss[0], &gradient[0, 0], &scratch[0])
 
 
-def sigmoid_loss_hessian(const real[:, ::1] X, const int32_t[::1] codes,
+def sigmoid_loss_hessian(const real[:, ::1] X, const code[::1] codes,
                          const real[:] weights, const Py_ssize_t[::1] classes,
                          const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
                          double[:, ::1] gradient, double[:, :, ::1] hessian):
@@ -88,12 +93,12 @@ def sigmoid_loss_hessian(const real[:, ::1] X, const int32_t[::1] codes,
     cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, k),
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
-        logistic_sigmoid_loss_hessian(&X[0, 0], n, d, &codes[0], &weights[0], weight_step,
+        logistic_sigmoid_loss_hessian(&X[0, 0], n, d, &codes[0], sizeof(code), &weights[0], weight_step,
                                       &classes[0], &W[0, 0], k, &units[0, 0], &loss[0],
                                       &gradient[0, 0], &hessian[0, 0, 0], &scratch[0])
 
 
-def softmax_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:] weights,
+def softmax_loss(const real[:, ::1] X, const code[::1] codes, const real[:] weights,
                  const real[:, ::1] W, const real[:, ::1] units, double[::1] loss,
                  double[:, ::1] gradient):
     cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = W.shape[0], i
@@ -104,14 +109,14 @@ def softmax_loss(const real[:, ::1] X, const int32_t[::1] codes, const real[:] w
     if loss.shape[0] != 1 or gradient.shape[0] != k or gradient.shape[1] != d + 1:
         raise ValueError("softmax_loss: shapes of loss and gradient do not fit W")
     for i in range(n):
-        if codes[i] < 0 or codes[i] >= k:
+        if not 0 <= <Py_ssize_t>codes[i] < k:
             raise ValueError("softmax_loss: a code is not the index of a row of W")
     if n == 0 or d == 0:
         return
     cdef real[::1] scratch = np.empty(hmlc_logistic_scratch(d, k, 0),
                                       dtype=np.float32 if real is float else np.float64)
     with nogil:
-        logistic_softmax_loss(&X[0, 0], n, d, &codes[0], &weights[0], weight_step, &W[0, 0], k,
+        logistic_softmax_loss(&X[0, 0], n, d, &codes[0], sizeof(code), &weights[0], weight_step, &W[0, 0], k,
                               &units[0, 0], &loss[0], &gradient[0, 0], &scratch[0])
 
 

@@ -155,16 +155,17 @@ static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     for (ptrdiff_t c = 0; c < k; c++)
         classes[c] = c;
     double *loss = sums(k), *gradient = sums(k * (d + 1)), *hessian = sums(k * (d + 1) * (d + 1));
-    KERNELS(logistic).sigmoid_loss(X, n, d, codes, weights, 1, classes, W, k, units, loss, gradient,
-                                   scratch);
+    KERNELS(logistic).sigmoid_loss(X, n, d, codes, 4, weights, 1, classes, W, k, units, loss,
+                                   gradient, scratch);
     SHOW("logistic.sigmoid_loss", loss, k), SHOW("logistic.sigmoid_loss", gradient, k * (d + 1));
-    KERNELS(logistic).sigmoid_loss(X, n, d, codes, &one, 0, classes, W, 1, units, loss, gradient,
+    KERNELS(logistic).sigmoid_loss(X, n, d, codes, 4, &one, 0, classes, W, 1, units, loss, gradient,
                                    scratch);
     SHOW("logistic.sigmoid_loss", gradient, d + 1);
-    KERNELS(logistic).sigmoid_loss_hessian(X, n, d, codes, weights, 1, classes, W, k, units, loss,
-                                           gradient, hessian, scratch);
+    KERNELS(logistic).sigmoid_loss_hessian(X, n, d, codes, 4, weights, 1, classes, W, k, units,
+                                           loss, gradient, hessian, scratch);
     SHOW("logistic.sigmoid_loss_hessian", hessian, k * (d + 1) * (d + 1));
-    KERNELS(logistic).softmax_loss(X, n, d, codes, &one, 0, W, k, units, loss, gradient, scratch);
+    KERNELS(logistic).softmax_loss(X, n, d, codes, 4, &one, 0, W, k, units, loss, gradient,
+                                   scratch);
     SHOW("logistic.softmax_loss", gradient, k * (d + 1));
     KERNELS(logistic).scores(X, n, d, W, k, units, Z, scratch), SHOW("logistic.scores", Z, n * k);
     KERNELS(logistic).most_probable(Z, n, k, classes_found);

@@ -4,7 +4,7 @@
  *   k        columns of scores, Z = A W' where row i of A is ((X[i] - shift) * inverse_scale, 1)
  *   units    2 x d: shift, then inverse_scale
  *   W        k x depth: a score column's weights, then its bias
- *   codes    n: each row's class
+ *   codes    n: each row's class, as bytes (code_size 1) or int32 (code_size 4)
  *   weights  n, weight_step apart (0 where one serves all): a row of weight w counts as w rows
  *
  * Rows are taken a stretch at a time (stretch.h): scores, the residuals dloss/dZ and their products
@@ -16,17 +16,12 @@
 /* For k = 1: lanes are rows. */
 static void sigmoid_rows(const stretch *s, ptrdiff_t rows, labels of, double *loss) {
     const vec class = v_set(s->classes[0]);
-    real *sign = s->panel;
-    for (ptrdiff_t r = 0; r < rows; r++)
-        sign[r] = (real)of.codes[r];
-    for (ptrdiff_t r = 0; r < rows; r += LANES)
-        v_store(sign + r, class_sign(v_load(sign + r), class));
-    memset(sign + rows, 0, LANES * sizeof(real));
     vec total = v_set(0), residual, curvature;
     for (ptrdiff_t r = 0; r < rows; r += LANES) {
-        const vec weight = row_weights(labels_from(of, r), rows - r);
-        total = v_add(total,
-                      logistic(v_load(s->z + r), v_load(sign + r), weight, &residual, &curvature));
+        const labels here = labels_from(of, r);
+        const vec weight = row_weights(here, rows - r);
+        const vec sign = class_sign(row_codes(here, rows - r), class);
+        total = v_add(total, logistic(v_load(s->z + r), sign, weight, &residual, &curvature));
         v_store(s->z + r, residual);
         v_store(s->curvature + r, curvature);
     }
@@ -41,7 +36,7 @@ static void sigmoid_columns(const stretch *s, ptrdiff_t rows, labels of, double 
         real *curvature = s->curvature + p * (s->capacity + SPARE) * LANES;
         vec total = v_set(0), residual, second;
         for (ptrdiff_t r = 0; r < rows; r++, z += LANES, curvature += LANES) {
-            const vec sign = class_sign(v_set((real)of.codes[r]), class);
+            const vec sign = class_sign(v_set((real)code_of(of, r)), class);
             const vec weight = v_set(of.weights[r * of.weight_step]);
             total = v_add(total, logistic(v_load(z), sign, weight, &residual, &second));
             v_store(z, residual);
@@ -85,11 +80,11 @@ INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, labels of,
  * weights summed over rows, and its gradient. For k = 1 rows lie across lanes (row_lanes.h).
  *   X n x d; codes, weights n; classes k; W k x depth; units 2 x d; += loss k, gradient k x depth.
  */
-static void sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
-                         const real *weights, ptrdiff_t weight_step, const ptrdiff_t *classes,
-                         const real *W, ptrdiff_t k, const real *units, double *loss,
-                         double *gradient, real *scratch) {
-    const labels of = {codes, weights, weight_step};
+static void sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const void *codes,
+                         ptrdiff_t code_size, const real *weights, ptrdiff_t weight_step,
+                         const ptrdiff_t *classes, const real *W, ptrdiff_t k, const real *units,
+                         double *loss, double *gradient, real *scratch) {
+    const labels of = {codes, code_size, weights, weight_step};
     if (k == 1)
         one_sigmoid_loss(X, n, d, of, classes[0], W, units, loss, gradient, scratch);
     else
@@ -97,12 +92,12 @@ static void sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t 
 }
 
 /* The same, and += hessian k x depth x depth, the lower triangles A' diag(weight p (1 - p)) A. */
-static void sigmoid_loss_hessian(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
-                                 const real *weights, ptrdiff_t weight_step,
+static void sigmoid_loss_hessian(const real *X, ptrdiff_t n, ptrdiff_t d, const void *codes,
+                                 ptrdiff_t code_size, const real *weights, ptrdiff_t weight_step,
                                  const ptrdiff_t *classes, const real *W, ptrdiff_t k,
                                  const real *units, double *loss, double *gradient, double *hessian,
                                  real *scratch) {
-    const labels of = {codes, weights, weight_step};
+    const labels of = {codes, code_size, weights, weight_step};
     sigmoid_pass(X, n, d, of, classes, W, k, units, loss, gradient, hessian, scratch);
 }
 
@@ -139,10 +134,9 @@ static softmax_sums softmax_lanes(real *z, ptrdiff_t k) {
 /* z, transposed, becomes the residuals p - [code = c] of `rows` <= LANES rows, times their weights;
  * returns their losses, summed in order of rows. */
 static double softmax_residuals(real *z, ptrdiff_t rows, labels of, ptrdiff_t k) {
-    const int32_t *codes = of.codes;
     real target[LANES] = {0}, losses[LANES], p_others[LANES], at[LANES];
     for (ptrdiff_t r = 0; r < rows; r++)
-        target[r] = z[codes[r] * LANES + r];
+        target[r] = z[code_of(of, r) * LANES + r];
     const softmax_sums s = softmax_lanes(z, k);
     const vec weight = row_weights(of, rows);
     v_store(losses, v_mul(weight, v_add(v_log1p(s.others), v_sub(s.peak, v_load(target)))));
@@ -150,8 +144,9 @@ static double softmax_residuals(real *z, ptrdiff_t rows, labels of, ptrdiff_t k)
     v_store(at, s.at);
     double loss = 0;
     for (ptrdiff_t r = 0; r < rows; r++) {
-        real *p = z + codes[r] * LANES + r;
-        *p = at[r] == (real)codes[r] ? -p_others[r] : *p - 1;
+        const ptrdiff_t code = code_of(of, r);
+        real *p = z + code * LANES + r;
+        *p = at[r] == (real)code ? -p_others[r] : *p - 1;
         loss += (double)losses[r];
     }
     for (ptrdiff_t c = 0; c < k; c++)
@@ -178,10 +173,11 @@ static double softmax_rows(const stretch *s, ptrdiff_t rows, labels of, real *co
 /* loss (1) += sum over rows of weight (log(sum_c exp(z_c)) - z_code), and += its gradient,
  * k x depth; k > 1.
  *   X n x d; codes n, each less than k; weights n; W k x depth; units 2 x d. */
-static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const int32_t *codes,
-                         const real *weights, ptrdiff_t weight_step, const real *W, ptrdiff_t k,
-                         const real *units, double *loss, double *gradient, real *scratch) {
-    const labels of = {codes, weights, weight_step};
+static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const void *codes,
+                         ptrdiff_t code_size, const real *weights, ptrdiff_t weight_step,
+                         const real *W, ptrdiff_t k, const real *units, double *loss,
+                         double *gradient, real *scratch) {
+    const labels of = {codes, code_size, weights, weight_step};
     const stretch s = prepare(d, W, k, scratch);
     for (ptrdiff_t r = 0; r < n; r += s.capacity) {
         const ptrdiff_t rows = n - r < s.capacity ? n - r : s.capacity;

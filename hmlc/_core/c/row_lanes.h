@@ -10,20 +10,40 @@
 
 #include "logistic.h"
 
-enum { GROUPS = HMLC_ROW_GROUPS, STRETCH_ROWS = GROUPS * LANES };
+enum { GROUPS = HMLC_ROW_GROUPS, PAIR = 2, STRETCH_ROWS = GROUPS * LANES };
 
-/* What is known of a stretch's rows beside their columns. */
+/* What is known of rows beside their columns. */
 typedef struct {
-    const int32_t *codes; /* each row's class */
-    const real *weights;  /* how often it counts: row r's is weights[r * weight_step] */
+    const void *codes; /* each row's class: bytes, or int32 where code_size is 4 */
+    ptrdiff_t code_size;
+    const real *weights; /* how often it counts: row r's is weights[r * weight_step] */
     ptrdiff_t weight_step;
 } labels;
 
 /* The labels of the rows from r on. */
 INLINE labels labels_from(labels of, ptrdiff_t r) {
-    of.codes += r;
+    of.codes = (const char *)of.codes + r * of.code_size;
     of.weights += r * of.weight_step;
     return of;
+}
+
+INLINE int32_t code_of(labels of, ptrdiff_t r) {
+    return of.code_size == 1 ? ((const uint8_t *)of.codes)[r] : ((const int32_t *)of.codes)[r];
+}
+
+/* The codes of LANES rows; 0 for those past `rows`. */
+INLINE vec row_codes(labels of, ptrdiff_t rows) {
+    real lanes[LANES];
+    if (rows < LANES)
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            lanes[r] = r < rows ? (real)code_of(of, r) : 0;
+    else if (of.code_size == 1)
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            lanes[r] = (real)((const uint8_t *)of.codes)[r];
+    else
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            lanes[r] = (real)((const int32_t *)of.codes)[r];
+    return v_load(lanes);
 }
 
 /* The weights of LANES rows; 0 for those past `rows`. */
@@ -78,41 +98,45 @@ static void transpose(const real *from, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t
     }
 }
 
-/* A stretch, d * LANES after another for each group of LANES rows; of rows that are not there every
- * value is the shift, which becomes 0 in standard units. */
-static void load_columns(const real *X, ptrdiff_t rows, ptrdiff_t d, const real *shift,
-                         real *columns) {
-    for (ptrdiff_t g = 0; g < GROUPS; g++) {
-        const ptrdiff_t first = g * LANES, there = rows - first;
-        real *group = columns + first * d;
-        if (there > 0)
-            transpose(X + first * d, d, there < LANES ? there : LANES, d, group);
-        for (ptrdiff_t r = there > 0 ? there : 0; r < LANES; r++)
-            for (ptrdiff_t c = 0; c < d; c++)
-                group[c * LANES + r] = shift[c];
+/* QUAD columns from c on of PAIR vectors of rows: less the shift they are left in `columns`, and z
+ * += their weights' part of the scores; but for the first `done` of them. */
+INLINE void score_quad(const real *X, ptrdiff_t d, ptrdiff_t c, ptrdiff_t done, const real *shift,
+                       const real *W, real *columns, vec z[]) {
+    UNROLL for (int g = 0; g < PAIR; g++) {
+        vec quad[QUAD];
+        v_transpose(X + g * LANES * d + c, d, quad);
+        UNROLL for (int q = 0; q < QUAD; q++) {
+            if (q < done)
+                continue;
+            const vec x = v_sub(quad[q], v_set(shift[c + q]));
+            v_store(columns + (g * d + c + q) * LANES, x);
+            z[g] = v_fma(x, v_set(W[c + q]), z[g]);
+        }
     }
 }
 
-/* Brings the columns to standard units, and z = their scores. Meanwhile asks for the stretch after
- * the one at `rows`, as many cache lines as there are vectors: a processor's own guess is slower.
- */
-INLINE void score_columns(real *columns, ptrdiff_t d, const real *units, const real *W,
-                          uintptr_t rows, vec z[]) {
-    for (int g = 0; g < GROUPS; g++)
-        z[g] = v_set(W[d]);
-    for (ptrdiff_t c = 0; c < d; c++) {
-        const vec shift = v_set(units[c]), inverse_scale = v_set(units[d + c]), w = v_set(W[c]);
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-        for (int g = 0; g < GROUPS; g++) {
-            real *column = columns + (g * d + c) * LANES;
-            prefetch(rows + (size_t)(GROUPS * (d + c) + g) * sizeof(vec));
-            const vec x = v_mul(v_sub(v_load(column), shift), inverse_scale);
-            v_store(column, x);
-            z[g] = v_fma(x, w, z[g]);
-        }
+/* columns = PAIR vectors of rows, transposed and less the shift; z = their scores. Meanwhile asks
+ * for the cache lines from `next` on: a processor's own guess is slower. */
+INLINE void score_pair(const real *X, ptrdiff_t d, const real *shift, const real *W, uintptr_t next,
+                       real *columns, vec z[]) {
+    vec sum[PAIR];
+    UNROLL for (int g = 0; g < PAIR; g++) sum[g] = v_set(W[d]);
+    ptrdiff_t c = 0;
+    for (; c + QUAD <= d; c += QUAD) {
+        UNROLL for (int i = 0; i < PAIR * QUAD; i++)
+            prefetch(next + (size_t)(PAIR * c + i) * sizeof(vec));
+        score_quad(X, d, c, 0, shift, W, columns, sum);
     }
+    if (c < d && d >= QUAD)
+        score_quad(X, d, d - QUAD, c - (d - QUAD), shift, W, columns, sum);
+    else
+        for (; c < d; c++)
+            for (int g = 0; g < PAIR; g++) {
+                const vec x = v_sub(v_load_column(X + g * LANES * d + c, d), v_set(shift[c]));
+                v_store(columns + (g * d + c) * LANES, x);
+                sum[g] = v_fma(x, v_set(W[c]), sum[g]);
+            }
+    UNROLL for (int g = 0; g < PAIR; g++) z[g] = sum[g];
 }
 
 /* sums[c] += residual * column c, lane by lane; column d is all ones. */
@@ -133,43 +157,55 @@ INLINE void add_columns(const real *columns, ptrdiff_t d, const vec residual[], 
 }
 
 /* z becomes the residuals of a stretch's rows; returns their loss. */
-INLINE real one_sigmoid(vec z[], ptrdiff_t rows, labels of, ptrdiff_t class) {
-    real sign[STRETCH_ROWS] = {0};
-    if (rows == STRETCH_ROWS)
-        for (ptrdiff_t r = 0; r < STRETCH_ROWS; r++)
-            sign[r] = of.codes[r] == class ? -1 : 1;
-    else
-        for (ptrdiff_t r = 0; r < rows; r++)
-            sign[r] = of.codes[r] == class ? -1 : 1;
+INLINE real one_sigmoid(vec z[], ptrdiff_t rows, labels of, real class) {
     vec loss = v_set(0), curvature;
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-    for (int g = 0; g < GROUPS; g++) {
-        const vec weight = row_weights(labels_from(of, g * LANES), rows - g * LANES);
-        loss = v_add(loss, logistic(z[g], v_load(sign + g * LANES), weight, &z[g], &curvature));
+    UNROLL for (int g = 0; g < GROUPS; g++) {
+        const labels here = labels_from(of, g * LANES);
+        const vec weight = row_weights(here, rows - g * LANES);
+        const vec sign = class_sign(row_codes(here, rows - g * LANES), v_set(class));
+        loss = v_add(loss, logistic(z[g], sign, weight, &z[g], &curvature));
     }
     return v_sum(loss);
 }
 
-/* See sigmoid_loss. */
+/* The rows of a stretch that is not whole, and after them the shift as often as it takes. */
+static const real *whole_stretch(const real *X, ptrdiff_t rows, ptrdiff_t d, const real *shift,
+                                 real *room) {
+    memcpy(room, X, (size_t)(rows * d) * sizeof(real));
+    for (ptrdiff_t r = rows; r < STRETCH_ROWS; r++)
+        memcpy(room + r * d, shift, (size_t)d * sizeof(real));
+    return room;
+}
+
+/* See sigmoid_loss. The inverse scale goes into the weights, and into the gradient's sums. */
 static void one_sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, labels of, ptrdiff_t class,
                              const real *W, const real *units, double *loss, double *gradient,
                              real *scratch) {
     real *columns = scratch + (size_t)(-(uintptr_t)scratch & 63) / sizeof(real);
-    real *sums = columns + STRETCH_ROWS * d;
+    real *sums = columns + STRETCH_ROWS * d, *room = sums + (d + 1) * LANES;
+    real *weights = room + STRETCH_ROWS * d;
+    const real *inverse_scale = units + d;
+    for (ptrdiff_t c = 0; c < d; c++)
+        weights[c] = W[c] * inverse_scale[c];
+    weights[d] = W[d];
     vec z[GROUPS];
     for (ptrdiff_t r = 0; r < n; r += STRETCH_ROWS) {
         const ptrdiff_t rows = n - r < STRETCH_ROWS ? n - r : STRETCH_ROWS;
+        const real *x = X + r * d;
+        if (rows < STRETCH_ROWS)
+            x = whole_stretch(x, rows, d, units, room);
         if (r % HMLC_BLOCK_ROWS == 0)
             memset(sums, 0, (size_t)((d + 1) * LANES) * sizeof(real));
-        load_columns(X + r * d, rows, d, units, columns);
-        score_columns(columns, d, units, W, (uintptr_t)(X + r * d), z);
-        *loss += one_sigmoid(z, rows, labels_from(of, r), class);
+        UNROLL for (int g = 0; g < GROUPS; g += PAIR) score_pair(
+            x + g * LANES * d, d, units, weights, (uintptr_t)(X + (r + STRETCH_ROWS + g * LANES) * d),
+            columns + g * LANES * d, z + g);
+        *loss += one_sigmoid(z, rows, labels_from(of, r), (real) class);
         add_columns(columns, d, z, sums);
         if ((r + rows) % HMLC_BLOCK_ROWS == 0 || r + rows == n)
-            for (ptrdiff_t c = 0; c <= d; c++)
-                gradient[c] += v_sum(v_load(sums + c * LANES));
+            for (ptrdiff_t c = 0; c <= d; c++) {
+                const real sum = v_sum(v_load(sums + c * LANES));
+                gradient[c] += c < d ? sum * inverse_scale[c] : sum;
+            }
     }
 }
 

@@ -26,9 +26,9 @@ typedef struct {
     real *gradient;  /* the block's sum: panels of (depth + SPARE) x LANES; for k = 1 width */
     real *z;         /* scores, then residuals: panels of (capacity + SPARE) x LANES */
     real *curvature; /* d2loss/dz2, laid out as z */
-    real *panel;   /* (capacity + SPARE) x LANES: LANES columns of A times a curvature, or signs */
-    real *classes; /* k padded: the class of each score column */
-    real *hessian; /* the block's sums: per score column, panels of (depth + SPARE) x LANES */
+    real *panel;     /* (capacity + SPARE) x LANES: LANES columns of A times a curvature */
+    real *classes;   /* k padded: the class of each score column */
+    real *hessian;   /* the block's sums: per score column, panels of (depth + SPARE) x LANES */
 } stretch;
 
 static real *take(real **scratch, ptrdiff_t count) {

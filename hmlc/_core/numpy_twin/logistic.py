@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.floating]
-Codes = NDArray[np.int32]
+Codes = NDArray[np.uint8] | NDArray[np.int32]
 Classes = NDArray[np.intp]
 Sums = NDArray[np.float64]
 
