@@ -227,33 +227,27 @@ def check_labels(
             )
     elif array.dtype.kind not in "biuUSO":
         raise TypeError(f"{name} must hold labels: numbers or strings; got dtype {array.dtype}")
-    if array.dtype.kind in "biuf" and len(array) and _spread(array) <= len(array):
-        classes, codes = _count_labels(array)
-    else:
+    found = _close_integers(array) if array.dtype.kind in "biuf" and len(array) else None
+    if found is None:
         try:
-            classes, codes = np.unique(array, return_inverse=True)
+            found = np.unique(array, return_inverse=True)
         except TypeError as error:
             raise TypeError(f"{name} mixes labels that cannot be sorted: {error}") from error
+    classes, codes = found
     if dtype is None:
         dtype = np.uint8 if len(classes) <= 256 else np.int32
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=dtype)
 
 
-def _spread(labels: Array) -> float:
-    """Return the distance from the smallest to the largest whole number."""
-    low, high = labels.min(), labels.max()
-    return math.inf if max(abs(float(low)), abs(float(high))) > 2**52 else float(high) - float(low)
-
-
-def _count_labels(labels: Array) -> tuple[Array, NDArray[Any]]:
-    """Do what np.unique does, without sorting, for whole numbers close together."""
-    low, high = int(labels.min()), int(labels.max())
-    codes: NDArray[Any]
-    if high - low < 256 and labels.dtype.kind != "f":
-        codes = labels.astype(np.uint8)  # modulo 256, as the difference is taken
+def _close_integers(labels: Array) -> tuple[Array, NDArray[Any]] | None:
+    """Do what np.unique does, without sorting, for whole numbers close together; else None."""
+    low, high, codes = _ends_and_bytes(labels)
+    if max(abs(low), abs(high)) > 2**52 or high - low > len(labels):
+        return None
+    if high - low < 256:
         codes -= np.uint8(low % 256)
     else:
-        codes = np.empty(len(labels), np.int32 if high - low < 2**31 else np.intp)
+        codes = np.empty(len(labels), np.int32)
         np.subtract(labels, low, out=codes, dtype=np.intp, casting="unsafe")
     is_there = np.ones(high - low + 1, bool)
     if len(is_there) > 2:
@@ -263,6 +257,23 @@ def _count_labels(labels: Array) -> tuple[Array, NDArray[Any]]:
     if not is_there.all():
         codes = (np.cumsum(is_there) - 1).astype(codes.dtype)[codes]
     return classes, codes
+
+
+def _ends_and_bytes(labels: Array) -> tuple[int, int, NDArray[Any]]:
+    """Return the least and the greatest of whole numbers, and all modulo 256, in one pass."""
+    ends: list[Any] = []
+    low_bytes = np.empty(len(labels), np.uint8)
+
+    def look(rows: Array, first: int, last: int) -> None:
+        numbers = rows[:, 0]
+        ends.extend((numbers.min(), numbers.max()))
+        if labels.dtype.kind == "f":  # whose conversion to bytes is not modulo 256
+            with np.errstate(invalid="ignore"):
+                numbers = numbers.astype(np.int64)
+        np.copyto(low_bytes[first:last], numbers, casting="unsafe")
+
+    _passes.map_rows(labels.reshape(-1, 1), labels.dtype, look, flops_per_row=4)
+    return int(min(ends)), int(max(ends)), low_bytes
 
 
 def check_flags(labels: Any, name: str) -> NDArray[np.uint8]:

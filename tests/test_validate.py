@@ -151,3 +151,20 @@ def test_a_seed_gives_the_same_numbers_again():
     assert draw(np.random.RandomState(3)) == draw(np.random.RandomState(3))
     shared = np.random.default_rng(1)
     assert draw(shared) != draw(shared)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int64, np.uint64, float, ">i4"])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-3, 4), (100, 127), (-128, 127), (-999, 5000)])
+@pytest.mark.parametrize("n", [1, 300, 70_000])
+def test_labels_are_numbered_as_by_unique(dtype, low, high, n, rng):
+    dtype = np.dtype(dtype)
+    if dtype.kind in "iu":
+        low, high = max(low, np.iinfo(dtype).min), min(high, np.iinfo(dtype).max)
+    y = rng.integers(low, high + 1, n).astype(dtype)
+    for labels in (y, y[::-1], np.repeat(y, 2)[::2]):
+        classes, codes = _validate.check_labels(labels, n, dtype=None)
+        expected, inverse = np.unique(labels, return_inverse=True)
+        np.testing.assert_array_equal(classes, expected)
+        np.testing.assert_array_equal(codes, inverse)
+        assert classes.dtype == expected.dtype
+        assert codes.dtype == (np.uint8 if len(classes) <= 256 else np.int32)

@@ -168,6 +168,27 @@ INLINE real one_sigmoid(vec z[], ptrdiff_t rows, labels of, real class) {
     return v_sum(loss);
 }
 
+/* out[c] = v_sum of sums + c * LANES, for LANES columns c: the same tree, in all of them at once.
+ */
+INLINE void sum_lanes(const real *sums, real *out) {
+    vec lane[LANES];
+    UNROLL for (int q = 0; q < LANES; q += QUAD) v_transpose(sums + q, LANES, lane + q);
+    UNROLL for (int half = LANES / 2; half > 0; half /= 2) UNROLL for (int i = 0; i < half; i++)
+        lane[i] = v_add(lane[i], lane[i + half]);
+    v_store(out, lane[0]);
+}
+
+/* gradient += a block's sums, in units. */
+static void flush_columns(const real *sums, ptrdiff_t d, const real *inverse_scale,
+                          double *gradient) {
+    real total[LANES];
+    for (ptrdiff_t c = 0; c <= d; c++) {
+        if (c % LANES == 0)
+            sum_lanes(sums + c * LANES, total);
+        gradient[c] += c < d ? total[c % LANES] * inverse_scale[c] : total[c % LANES];
+    }
+}
+
 /* The rows of a stretch that is not whole, and after them the shift as often as it takes. */
 static const real *whole_stretch(const real *X, ptrdiff_t rows, ptrdiff_t d, const real *shift,
                                  real *room) {
@@ -182,7 +203,7 @@ static void one_sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, labels of,
                              const real *W, const real *units, double *loss, double *gradient,
                              real *scratch) {
     real *columns = scratch + (size_t)(-(uintptr_t)scratch & 63) / sizeof(real);
-    real *sums = columns + STRETCH_ROWS * d, *room = sums + (d + 1) * LANES;
+    real *sums = columns + STRETCH_ROWS * d, *room = sums + (d + LANES) * LANES;
     real *weights = room + STRETCH_ROWS * d;
     const real *inverse_scale = units + d;
     for (ptrdiff_t c = 0; c < d; c++)
@@ -197,15 +218,12 @@ static void one_sigmoid_loss(const real *X, ptrdiff_t n, ptrdiff_t d, labels of,
         if (r % HMLC_BLOCK_ROWS == 0)
             memset(sums, 0, (size_t)((d + 1) * LANES) * sizeof(real));
         UNROLL for (int g = 0; g < GROUPS; g += PAIR) score_pair(
-            x + g * LANES * d, d, units, weights, (uintptr_t)(X + (r + STRETCH_ROWS + g * LANES) * d),
-            columns + g * LANES * d, z + g);
+            x + g * LANES * d, d, units, weights,
+            (uintptr_t)(X + (r + STRETCH_ROWS + g * LANES) * d), columns + g * LANES * d, z + g);
         *loss += one_sigmoid(z, rows, labels_from(of, r), (real) class);
         add_columns(columns, d, z, sums);
         if ((r + rows) % HMLC_BLOCK_ROWS == 0 || r + rows == n)
-            for (ptrdiff_t c = 0; c <= d; c++) {
-                const real sum = v_sum(v_load(sums + c * LANES));
-                gradient[c] += c < d ? sum * inverse_scale[c] : sum;
-            }
+            flush_columns(sums, d, inverse_scale, gradient);
     }
 }
 
