@@ -234,8 +234,7 @@ INLINE void take_batch(const net *v, const batch *b, ptrdiff_t rows, double deca
     barrier_wait(t.meeting, t.threads);
     if (t.thread == 0)
         *cost += sum_of_losses(v, rows);
-    const ptrdiff_t end = share(blocks, t.thread + 1, t.threads);
-    for (ptrdiff_t i = share(blocks, t.thread, t.threads); i < end; i++)
+    for (ptrdiff_t i = t.thread; i < blocks; i += t.threads)
         step_on_block(v, rows, nth_block(v, i), decay, s, take);
     consider_dissolving(t);
     barrier_wait(t.meeting, t.threads);

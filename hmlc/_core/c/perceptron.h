@@ -60,10 +60,17 @@ static inline ptrdiff_t perceptron_transposed(const ptrdiff_t *size, ptrdiff_t l
     return total;
 }
 
+/* How many reals' room a thread's list of inputs, or of a batch's rows for each of `lanes` inputs,
+ * takes. */
+static inline ptrdiff_t perceptron_list(const ptrdiff_t *size, ptrdiff_t rows, ptrdiff_t lanes) {
+    const ptrdiff_t count = size[0] > lanes * rows ? size[0] : lanes * rows;
+    return perceptron_padded(count * (ptrdiff_t)sizeof(ptrdiff_t) * lanes / 64, lanes);
+}
+
 /* How many reals of scratch `threads` threads need for a batch of `rows` rows: the values of all
  * levels and the deltas of those between, `copies` of the weights and one transposed, all in
- * panels; the rows' losses; each thread's block of outputs and targets; and what aligning the start
- * to a vector may skip. */
+ * panels; the rows' losses; each thread's block of outputs and targets, and its list; and what
+ * aligning the start to a vector may skip. */
 static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t layers,
                                            ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t threads,
                                            ptrdiff_t lanes) {
@@ -73,7 +80,7 @@ static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t l
     return lanes + perceptron_room(rows) * columns +
            copies * perceptron_weights(size, layers, lanes) +
            perceptron_transposed(size, layers, lanes) + perceptron_padded(rows, lanes) +
-           threads * 2 * size[layers] * lanes;
+           threads * (2 * size[layers] * lanes + perceptron_list(size, rows, lanes));
 }
 
 #endif

@@ -4,17 +4,35 @@
 
 #include "perceptron_layers.h"
 
+/* How many vectors of a row of W are read at once: the more, the longer are the runs of memory. */
+enum { FEW_PANELS = 7, FEW_AHEAD = 8 };
+
 /* acc[i] += A W for depths [p, end), one row A in panels and `count` vectors of columns of W, which
- * lies as in the parameters, `left` numbers to their layer's end. What a vector reads past the last
- * column is the next row's, and lands in lanes where nobody looks. */
+ * lies as in the parameters. What a vector reads past the last column is the next row's, and lands
+ * in lanes where nobody looks. */
 INLINE void row_tile(int count, const real *A, ptrdiff_t stride, const real *W, ptrdiff_t columns,
-                     ptrdiff_t p, ptrdiff_t end, ptrdiff_t left, vec acc[]) {
+                     ptrdiff_t p, ptrdiff_t end, vec acc[]) {
     for (; p < end; p++) {
         const vec a = v_set(A[p / LANES * stride + p % LANES]);
         const real *w = W + p * columns;
         UNROLL
         for (int i = 0; i < count; i++)
-            acc[i] = v_fma(a, load_upto(w + i * LANES, left - p * columns - i * LANES, 0), acc[i]);
+            acc[i] = v_fma(a, v_load(w + i * LANES), acc[i]);
+        for (int i = 0; i < count; i++)
+            prefetch((uintptr_t)(w + FEW_AHEAD * columns + i * LANES));
+    }
+}
+
+/* row_tile where W ends with its layer, `left` numbers on. */
+INLINE void last_row_tile(int count, const real *A, ptrdiff_t stride, const real *W,
+                          ptrdiff_t columns, ptrdiff_t p, ptrdiff_t end, ptrdiff_t left,
+                          vec acc[]) {
+    for (; p < end; p++) {
+        const vec a = v_set(A[p / LANES * stride + p % LANES]);
+        for (int i = 0; i < count; i++) {
+            const ptrdiff_t at = p * columns + i * LANES;
+            acc[i] = v_fma(a, load_upto(W + at, left - at, 0), acc[i]);
+        }
     }
 }
 
@@ -29,11 +47,11 @@ INLINE void forward_columns(int count, const net *v, ptrdiff_t l, const real *W,
     const ptrdiff_t whole = left < width ? 0 : least(depth, (left - width) / columns + 1);
     const real *A = values_of(v, l) + r * LANES;
     real *out = values_of(v, l + 1) + first / LANES * v->stride + r * LANES;
-    vec acc[4];
+    vec acc[FEW_PANELS];
     for (int i = 0; i < count; i++)
         acc[i] = load_upto(W + first + depth * columns + i * LANES, columns - first - i * LANES, 0);
-    row_tile(count, A, v->stride, W + first, columns, 0, whole, PTRDIFF_MAX, acc);
-    row_tile(count, A, v->stride, W + first, columns, whole, depth, left, acc);
+    row_tile(count, A, v->stride, W + first, columns, 0, whole, acc);
+    last_row_tile(count, A, v->stride, W + first, columns, whole, depth, left, acc);
     for (int i = 0; i < count; i++)
         v_store(out + i * v->stride, activate(activation, acc[i]));
 }
@@ -43,7 +61,8 @@ INLINE void forward_columns(int count, const net *v, ptrdiff_t l, const real *W,
 static void forward_few(const net *v, const batch *b, const real *parameters, ptrdiff_t rows) {
     load_rows(v, b, 0, rows);
     for (ptrdiff_t l = 0; l < v->layers; l++) {
-        const ptrdiff_t vectors = panels_of(v->size[l + 1]), tiles = (vectors + 3) / 4;
+        const ptrdiff_t vectors = panels_of(v->size[l + 1]),
+                        tiles = (vectors + FEW_PANELS - 1) / FEW_PANELS;
         for (ptrdiff_t t = 0; t < tiles; t++) {
             const ptrdiff_t first = vectors * t / tiles * LANES;
             const ptrdiff_t count = vectors * (t + 1) / tiles - first / LANES;
@@ -60,6 +79,15 @@ static void forward_few(const net *v, const batch *b, const real *parameters, pt
                     break;
                 case 4:
                     forward_columns(4, v, l, parameters, r, first);
+                    break;
+                case 5:
+                    forward_columns(5, v, l, parameters, r, first);
+                    break;
+                case 6:
+                    forward_columns(6, v, l, parameters, r, first);
+                    break;
+                case 7:
+                    forward_columns(7, v, l, parameters, r, first);
                     break;
                 }
         }

@@ -13,9 +13,11 @@ typedef struct {
     ptrdiff_t l, i, c, panels;
 } block;
 
+enum { BLOCK_PANELS = 8 };
+
 /* How many blocks stand beside each other in layer l. */
 INLINE ptrdiff_t blocks_across(const net *v, ptrdiff_t l) {
-    return (panels_of(v->size[l + 1]) + TILE_PANELS - 1) / TILE_PANELS;
+    return (panels_of(v->size[l + 1]) + BLOCK_PANELS - 1) / BLOCK_PANELS;
 }
 
 static ptrdiff_t count_blocks(const net *v) {
@@ -32,8 +34,8 @@ static block nth_block(const net *v, ptrdiff_t n) {
         l++;
         across = blocks_across(v, l);
     }
-    const ptrdiff_t first = n % across * TILE_PANELS;
-    const ptrdiff_t panels = least(TILE_PANELS, panels_of(v->size[l + 1]) - first);
+    const ptrdiff_t first = n % across * BLOCK_PANELS;
+    const ptrdiff_t panels = least(BLOCK_PANELS, panels_of(v->size[l + 1]) - first);
     return (block){l, n / across * LANES, first * LANES, panels};
 }
 
@@ -62,36 +64,89 @@ enum {
     GRADIENT_REST = LANES - (GRADIENT_TILES - 1) * GRADIENT_ROWS,
 };
 
-/* `count` rows from row i of the gradient values^T delta, in the block's `panels` panels. */
-INLINE void gradient_tile(int count, int panels, const net *v, const real *A, const real *delta,
-                          ptrdiff_t rows, block b, ptrdiff_t i, taker take, const void *to) {
+/* Rows of a batch that are looked at to see whether a block's inputs are mostly 0. */
+enum { SAMPLE_ROWS = 8 };
+
+/* Lists the rows of a batch in which `count` columns of values, from A on, are not all 0. */
+INLINE depths used_rows(int count, const real *A, ptrdiff_t rows, ptrdiff_t *used) {
+    const int words = count * (int)sizeof(real) / 8;
+    ptrdiff_t n = 0;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        const real *a = A + r * LANES;
+        uint64_t bits = words == 0 && *a != 0;
+        UNROLL
+        for (int i = 0; i < words; i++) {
+            uint64_t word;
+            memcpy(&word, a + 8 * i / (int)sizeof(real), 8);
+            bits |= word;
+        }
+        used[n] = r;
+        n += bits != 0;
+    }
+    return (depths){used, n};
+}
+
+/* `count` rows from row i of the gradient values^T delta, in `panels` panels from column c. */
+INLINE void gradient_tile(int count, int panels, const net *v, const real *A, depths some, block b,
+                          ptrdiff_t i, ptrdiff_t c, taker take, const void *to) {
+    const real *delta = deltas_of(v, b.l + 1) + c / LANES * v->stride;
     vec acc[TILE_ROWS * TILE_PANELS];
     for (int t = 0; t < count * panels; t++)
         acc[t] = v_set(0);
-    wide_fma(count, panels, A, 1, LANES, delta, v->stride, rows, acc);
+    if (some.used)
+        listed_fma(count, panels, A, 1, 1, LANES, delta, v->stride, some.used, some.count, acc);
+    else
+        wide_fma(count, panels, A, 1, LANES, delta, v->stride, some.count, acc);
     for (int t = 0; t < count * panels; t++)
         if (i + t / panels < v->size[b.l])
-            take(to, i + t / panels, b.c + t % panels * LANES, acc[t]);
+            take(to, i + t / panels, c + t % panels * LANES, acc[t]);
 }
 
-INLINE void gradient_panels(int panels, const net *v, ptrdiff_t rows, block b, taker take,
-                            const void *to) {
+INLINE void gradient_panels(int panels, const net *v, const depths some[], block b, ptrdiff_t c,
+                            taker take, const void *to) {
     const ptrdiff_t in = v->size[b.l];
     const real *A = values_of(v, b.l) + b.i / LANES * v->stride;
-    const real *delta = deltas_of(v, b.l + 1) + b.c / LANES * v->stride;
-    ptrdiff_t t = 0;
-    for (; t < LANES - GRADIENT_REST && b.i + t < in; t += GRADIENT_ROWS)
-        gradient_tile(GRADIENT_ROWS, panels, v, A + t, delta, rows, b, b.i + t, take, to);
-    if (b.i + t < in)
-        gradient_tile(GRADIENT_REST, panels, v, A + t, delta, rows, b, b.i + t, take, to);
+    int t = 0;
+    for (; t < GRADIENT_TILES - 1 && b.i + t * GRADIENT_ROWS < in; t++)
+        gradient_tile(GRADIENT_ROWS, panels, v, A + t * GRADIENT_ROWS, some[t], b,
+                      b.i + t * GRADIENT_ROWS, c, take, to);
+    if (b.i + t * GRADIENT_ROWS < in)
+        gradient_tile(GRADIENT_REST, panels, v, A + t * GRADIENT_ROWS, some[t], b,
+                      b.i + t * GRADIENT_ROWS, c, take, to);
+}
+
+/* Whether a half of a block's inputs or more are 0 in a batch's first rows. */
+static int is_block_zero(const real *A, ptrdiff_t rows) {
+    vec zeros = v_set(0);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        zeros =
+            v_add(zeros, v_select(v_equal(v_load(A + r * LANES), v_set(0)), v_set(1), v_set(0)));
+    return 2 * v_sum(zeros) >= (real)(rows * LANES);
+}
+
+/* The rows that count for each tile of a block: all, unless its values are inputs mostly 0. */
+INLINE void rows_for_tiles(const net *v, ptrdiff_t rows, block b, depths some[]) {
+    const real *A = values_of(v, b.l) + b.i / LANES * v->stride;
+    const int is_listed = b.l == 0 && is_block_zero(A, least(rows, SAMPLE_ROWS));
+    for (int t = 0; t < GRADIENT_TILES; t++)
+        if (!is_listed)
+            some[t] = (depths){NULL, rows};
+        else if (t < GRADIENT_TILES - 1)
+            some[t] = used_rows(GRADIENT_ROWS, A + t * GRADIENT_ROWS, rows, v->used + t * rows);
+        else
+            some[t] = used_rows(GRADIENT_REST, A + t * GRADIENT_ROWS, rows, v->used + t * rows);
 }
 
 /* Gives the gradient of a block's weights, values^T delta, summed in order of `rows` rows. */
 INLINE void weight_gradient(const net *v, ptrdiff_t rows, block b, taker take, const void *to) {
-    if (b.panels == TILE_PANELS)
-        gradient_panels(TILE_PANELS, v, rows, b, take, to);
-    else
-        gradient_panels(1, v, rows, b, take, to);
+    const ptrdiff_t end = b.c + b.panels * LANES;
+    depths some[GRADIENT_TILES];
+    rows_for_tiles(v, rows, b, some);
+    for (ptrdiff_t c = b.c; c < end; c += TILE_PANELS * LANES)
+        if (c + TILE_PANELS * LANES <= end)
+            gradient_panels(TILE_PANELS, v, some, b, c, take, to);
+        else
+            gradient_panels(1, v, some, b, c, take, to);
 }
 
 /* Gives the gradient of the biases of a block's columns, the sum of their deltas in order of rows.

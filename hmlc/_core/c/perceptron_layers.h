@@ -23,9 +23,10 @@ typedef struct {
     ptrdiff_t stride; /* reals from one panel of values or deltas to the next */
     real *values, *deltas, *transposed, *losses, *columns;
     real *weights, *state; /* an optimiser's state follows the weights */
+    ptrdiff_t *used;
 } net;
 
-/* `thread` is for whom the columns are; all else is shared. */
+/* `thread` is for whom the columns and the list `used` are; all else is shared. */
 static net lay_out(const ptrdiff_t *network, ptrdiff_t layers, ptrdiff_t most_rows,
                    ptrdiff_t thread, ptrdiff_t threads, void *scratch) {
     net v = {.size = network + 2,
@@ -38,7 +39,10 @@ static net lay_out(const ptrdiff_t *network, ptrdiff_t layers, ptrdiff_t most_ro
     v.deltas = v.values + perceptron_columns(v.size, layers + 1, LANES) / LANES * v.stride;
     v.losses = v.deltas + perceptron_columns(v.size + 1, layers - 1, LANES) / LANES * v.stride;
     v.columns = v.losses + perceptron_padded(most_rows, LANES) + thread * block;
-    v.transposed = v.columns + (threads - thread) * block;
+    const ptrdiff_t list = perceptron_list(v.size, most_rows, LANES);
+    real *lists = v.columns + (threads - thread) * block;
+    v.used = (ptrdiff_t *)(void *)(lists + thread * list);
+    v.transposed = lists + threads * list;
     v.weights = v.transposed + perceptron_transposed(v.size, layers, LANES);
     v.state = v.weights + perceptron_weights(v.size, layers, LANES);
     return v;
@@ -140,20 +144,6 @@ INLINE vec in_units(const real *x, const real *units, ptrdiff_t d, ptrdiff_t cou
     return v_mul(centred, load_upto(units + d, count, 0));
 }
 
-/* Level 0 of rows [first, last). */
-static void load_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
-    const ptrdiff_t d = v->size[0];
-    for (ptrdiff_t r = first; r < last; r++) {
-        const real *x = b->X + row_of(b, r) * d;
-        real *out = v->values + r * LANES;
-        ptrdiff_t c = 0;
-        for (; c + LANES <= d; c += LANES, out += v->stride)
-            v_store(out, in_units(x + c, b->units + c, d, LANES));
-        if (c < d)
-            v_store(out, in_units(x + c, b->units + c, d, d - c));
-    }
-}
-
 INLINE vec activate(ptrdiff_t activation, vec z) {
     switch (activation) {
     case PERCEPTRON_RELU:
@@ -205,6 +195,68 @@ INLINE void wide_fma(int rows, int panels, const real *A, ptrdiff_t a_row, ptrdi
     }
 }
 
+/* Some depths of a product, for the others of which A is 0: they add nothing. NULL: all `count`. */
+typedef struct {
+    const ptrdiff_t *used;
+    ptrdiff_t count;
+} depths;
+#define ALL_DEPTHS ((depths){NULL, 0})
+
+/* Level 0 of rows [first, last). */
+static void load_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
+    const ptrdiff_t d = v->size[0];
+    for (ptrdiff_t r = first; r < last; r++) {
+        const real *x = b->X + row_of(b, r) * d;
+        real *out = v->values + r * LANES;
+        ptrdiff_t c = 0;
+        for (; c + LANES <= d; c += LANES, out += v->stride)
+            v_store(out, in_units(x + c, b->units + c, d, LANES));
+        if (c < d)
+            v_store(out, in_units(x + c, b->units + c, d, d - c));
+    }
+}
+
+/* Level 0 of rows [first, last), TILE_ROWS at most; lists the inputs that are not 0 in all of them,
+ * and returns how many these are. Asks for the rows `next`, unless that is NULL. */
+static ptrdiff_t load_used(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
+                           const ahead *next) {
+    const ptrdiff_t d = v->size[0], rows = last - first;
+    const real *x[TILE_ROWS];
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < rows; i++)
+        x[i] = b->X + row_of(b, first + i) * d;
+    for (ptrdiff_t c = 0; c < d; c += LANES) {
+        const ptrdiff_t width = least(LANES, d - c);
+        real *out = v->values + c / LANES * v->stride + first * LANES, lanes[LANES];
+        vec is_used = v_set(0);
+        for (ptrdiff_t i = 0; i < rows; i++) {
+            const vec a = in_units(x[i] + c, b->units + c, d, width);
+            v_store(out + i * LANES, a);
+            is_used = v_select(v_equal(a, v_set(0)), is_used, v_set(1));
+            if (next)
+                prefetch((uintptr_t)(next->row[i] + c));
+        }
+        v_store(lanes, is_used);
+        for (ptrdiff_t j = 0; j < width; j++) {
+            v->used[count] = c + j;
+            count += (ptrdiff_t)lanes[j];
+        }
+    }
+    return count;
+}
+
+/* Whether a half of a row's inputs or more are 0. */
+static int is_mostly_zero(const net *v, const batch *b, ptrdiff_t r) {
+    const ptrdiff_t d = v->size[0];
+    const real *x = b->X + row_of(b, r) * d;
+    vec zeros = v_set(0);
+    for (ptrdiff_t c = 0; c + LANES <= d; c += LANES) {
+        const vec a = in_units(x + c, b->units + c, d, LANES);
+        zeros = v_add(zeros, v_select(v_equal(a, v_set(0)), v_set(1), v_set(0)));
+    }
+    return d >= LANES && 2 * v_sum(zeros) >= (real)d;
+}
+
 /* acc += TILE_ROWS rows of A, which is in panels `a_stride` apart, times `panels` panels. */
 INLINE void tile_product(int panels, const real *A, ptrdiff_t a_stride, const real *panel,
                          ptrdiff_t stride, ptrdiff_t depth, const ahead *next, vec acc[]) {
@@ -217,10 +269,10 @@ INLINE void tile_product(int panels, const real *A, ptrdiff_t a_stride, const re
     }
 }
 
-/* Panels [j, j + panels) of values(l + 1), for rows [first, last); asks for the rows of X that are
- * `beyond` after, unless b is NULL. */
+/* Panels [j, j + panels) of values(l + 1), for rows [first, last), from some of values(l); asks for
+ * the rows of X that are `beyond` after, unless b is NULL. */
 INLINE void forward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t first,
-                           ptrdiff_t last, const batch *b, ptrdiff_t beyond) {
+                           ptrdiff_t last, depths some, const batch *b, ptrdiff_t beyond) {
     const ptrdiff_t depth = v->size[l], stride = (depth + 1) * LANES;
     const ptrdiff_t activation = l + 1 < v->layers ? v->activation : PERCEPTRON_IDENTITY;
     const real *A = values_of(v, l), *panel = weights_of(v, l) + j * stride;
@@ -232,7 +284,12 @@ INLINE void forward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t j, p
         ahead next;
         if (b)
             next = rows_ahead(v, b, r + beyond);
-        tile_product(panels, A + r * LANES, v->stride, panel, stride, depth, b ? &next : NULL, acc);
+        if (some.used)
+            listed_fma(TILE_ROWS, panels, A + r * LANES, LANES, LANES, v->stride, panel, stride,
+                       some.used, some.count, acc);
+        else
+            tile_product(panels, A + r * LANES, v->stride, panel, stride, depth, b ? &next : NULL,
+                         acc);
         for (int i = 0; i < TILE_ROWS * panels; i++)
             v_store(out + i % panels * v->stride + (r + i / panels) * LANES,
                     activate(activation, acc[i]));
@@ -240,24 +297,42 @@ INLINE void forward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t j, p
 }
 
 /* values(l + 1) = activation(values(l) W + b), for rows [first, last) */
-static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last,
+static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last, depths some,
                           const batch *b, ptrdiff_t beyond) {
     const ptrdiff_t panels = panels_of(v->size[l + 1]);
     for (ptrdiff_t j = 0; j < panels; j += TILE_PANELS) {
-        const batch *asked = l == 0 && j == 0 && beyond > 0 ? b : NULL;
+        const batch *asked = j == 0 ? b : NULL;
         if (j + TILE_PANELS <= panels)
-            forward_panels(TILE_PANELS, v, l, j, first, last, asked, beyond);
+            forward_panels(TILE_PANELS, v, l, j, first, last, some, asked, beyond);
         else
-            forward_panels(1, v, l, j, first, last, asked, beyond);
+            forward_panels(1, v, l, j, first, last, some, asked, beyond);
+    }
+}
+
+/* Values of rows [first, last) at levels 0 and 1, those that are 0 left out. */
+static void forward_used(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
+                         ptrdiff_t beyond) {
+    for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
+        ahead next;
+        if (beyond > 0)
+            next = rows_ahead(v, b, r + beyond);
+        const ptrdiff_t end = least(r + TILE_ROWS, last);
+        const ptrdiff_t count = load_used(v, b, r, end, beyond > 0 ? &next : NULL);
+        forward_layer(v, 0, r, r + 1, (depths){v->used, count}, NULL, 0);
     }
 }
 
 /* Values of rows [first, last) at all levels; asks for those `beyond` after, unless that is 0. */
 static void forward_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
                          ptrdiff_t beyond) {
-    load_rows(v, b, first, last);
-    for (ptrdiff_t l = 0; l < v->layers; l++)
-        forward_layer(v, l, first, last, b, beyond);
+    if (is_mostly_zero(v, b, first))
+        forward_used(v, b, first, last, beyond);
+    else {
+        load_rows(v, b, first, last);
+        forward_layer(v, 0, first, last, ALL_DEPTHS, beyond > 0 ? b : NULL, beyond);
+    }
+    for (ptrdiff_t l = 1; l < v->layers; l++)
+        forward_layer(v, l, first, last, ALL_DEPTHS, NULL, 0);
 }
 
 /* Panels [q, q + panels) of deltas(l), for rows [first, last). */

@@ -25,6 +25,26 @@ INLINE void tile_fma(int rows, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth
     }
 }
 
+/* acc[i * panels + j] += sum of A(i, p) * panel j [p] over the `count` depths p of `used`, in
+ * order. A's depths lie in runs of `run`, a_run apart; the panels are `stride` apart. */
+INLINE void listed_fma(int rows, int panels, const real *A, ptrdiff_t a_row, ptrdiff_t run,
+                       ptrdiff_t a_run, const real *panel, ptrdiff_t stride, const ptrdiff_t *used,
+                       ptrdiff_t count, vec acc[]) {
+    for (ptrdiff_t t = 0; t < count; t++) {
+        const size_t p = (size_t)used[t];
+        const real *a = A + p / (size_t)run * (size_t)a_run + p % (size_t)run;
+        const real *b = panel + p * LANES;
+        const vec b0 = v_load(b), b1 = panels == 1 ? b0 : v_load(b + stride);
+        UNROLL
+        for (int i = 0; i < rows; i++) {
+            const vec each = v_set(a[i * a_row]);
+            acc[i * panels] = v_fma(each, b0, acc[i * panels]);
+            if (panels == 2)
+                acc[i * panels + 1] = v_fma(each, b1, acc[i * panels + 1]);
+        }
+    }
+}
+
 /* out[j] = start[j] + sum over p < depth of a[p] * B[j * depth + p], j < count, as tile_fma sums;
  * a start of NULL is 0. */
 INLINE void row_fma(int count, const real *a, const real *B, ptrdiff_t depth, const real *start,
