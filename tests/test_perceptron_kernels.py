@@ -364,3 +364,50 @@ def test_lengths_are_checked():
         kernels().perceptron.sgd(*batches, 0, 1, memory[:-1])
     with pytest.raises(ValueError, match="memory is too small"):
         kernels().perceptron.sgd(*batches, 0, 2, memory)
+
+
+def mostly_zeros(sizes, dtype, n):
+    """Return a case whose inputs are mostly 0 in the network's units, two columns all 0."""
+    X, Y, weights, units, theta, network = case(sizes, "tanh", "softmax", dtype, n=n)
+    X *= np.random.default_rng(5).random(X.shape) < 0.2
+    X[:, [0, -1]] = 0
+    units[0] = 0
+    return X, Y, weights, units, theta, network
+
+
+@pytest.mark.parametrize("sizes", [(50, 37, 3), (16, 5), (131, 20, 3)])
+def test_answers_leave_zeros_out(sizes, dtype):
+    """Rows one by one are answered with every input."""
+    X, Y, _, units, theta, network = mostly_zeros(sizes, dtype, 100)
+    together, apart = np.empty_like(Y), np.empty_like(Y)
+    with hmlc.use_backend("c"):
+        kernels().perceptron.forward(X, units, theta, network, together)
+        for i in range(100):
+            kernels().perceptron.forward(X[i : i + 1], units, theta, network, apart[i : i + 1])
+    assert together.tobytes() == apart.tobytes()
+
+
+@pytest.mark.parametrize("sizes", [(50, 37, 3), (16, 5), (131, 20, 3)])
+def test_gradients_leave_zeros_out(sizes, dtype):
+    """After rows that are not 0, and weigh nothing, every row's inputs count."""
+    X, Y, weights, units, theta, network = mostly_zeros(sizes, dtype, 100)
+    first = np.ones((24, sizes[0]), dtype), Y[:24], np.zeros(24, dtype)
+    after = (np.concatenate(pair) for pair in zip(first, (X, Y, weights), strict=True))
+    with hmlc.use_backend("c"):
+        cost, gradient = cost_and_gradient(X, Y, weights, units, theta, network)
+        expected = cost_and_gradient(*after, units, theta, network)
+    assert cost == expected[0]
+    assert gradient.tobytes() == expected[1].tobytes()
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam"])
+def test_steps_leave_zeros_out(method, dtype):
+    X, Y, weights, units, theta, network = mostly_zeros((50, 150, 3), dtype, 100)
+    order = np.random.default_rng(3).permutation(100).astype(np.intp)
+    arguments = (X, Y, weights, units, theta, network, order, 40)
+    one, *teams = (run(method, *arguments, threads=threads) for threads in (1, 2, 3))
+    for team in teams:
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(one, team, strict=True))
+    tolerance = 1e-4 if dtype == np.float32 else 1e-12
+    for left, right in zip(one, run(method, *arguments, backend="numpy"), strict=True):
+        np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance)

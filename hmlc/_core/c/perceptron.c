@@ -17,7 +17,7 @@
 #include "perceptron_loss.h"
 
 /* Rows that go through all layers together, so that they stay in cache: a multiple of TILE_ROWS. */
-enum { PASS_ROWS = 24, FORWARD_ROWS = 48 };
+enum { PASS_ROWS = 24 };
 
 /* Values, losses and deltas of rows [first, last). Meanwhile the next PASS_ROWS of them are asked
  * for, and at the end the first of the next batch, so that L2 holds them besides the batch. */
@@ -47,7 +47,7 @@ static double sum_of_losses(const net *v, ptrdiff_t rows) {
  */
 static void forward(const real *X, ptrdiff_t n, const real *units, const real *parameters,
                     const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch) {
-    const net v = lay_out(network, layers, least(n, FORWARD_ROWS), 0, 1, scratch);
+    const net v = lay_out(network, layers, least(n, PASS_ROWS), 0, 1, scratch);
     if (n <= HMLC_FEW_ROWS) {
         const batch b = {.X = X, .units = units};
         forward_few(&v, &b, parameters, n);
@@ -55,8 +55,8 @@ static void forward(const real *X, ptrdiff_t n, const real *units, const real *p
         return;
     }
     to_panels(&v, parameters, v.weights, 0, 1);
-    for (ptrdiff_t first = 0; first < n; first += FORWARD_ROWS) {
-        const ptrdiff_t rows = least(FORWARD_ROWS, n - first);
+    for (ptrdiff_t first = 0; first < n; first += PASS_ROWS) {
+        const ptrdiff_t rows = least(PASS_ROWS, n - first);
         const batch b = {X + first * v.size[0], X, units, NULL, rows, rows, NULL, 0};
         forward_rows(&v, &b, 0, rows, 0);
         answer(&v, rows, out + first * v.size[layers]);

@@ -86,32 +86,34 @@ INLINE depths used_rows(int count, const real *A, ptrdiff_t rows, ptrdiff_t *use
     return (depths){used, n};
 }
 
-/* `count` rows from row i of the gradient values^T delta, in `panels` panels from column c. */
-INLINE void gradient_tile(int count, int panels, const net *v, const real *A, depths some, block b,
+/* `count` rows from row i of the gradient values^T delta, `regs` registers of columns from
+ * c on. */
+INLINE void gradient_tile(int count, int regs, const net *v, const real *A, depths some, block b,
                           ptrdiff_t i, ptrdiff_t c, taker take, const void *to) {
+    const int panels = panels_in(regs);
     const real *delta = deltas_of(v, b.l + 1) + c / LANES * v->stride;
     vec acc[TILE_ROWS * TILE_PANELS];
     for (int t = 0; t < count * panels; t++)
         acc[t] = v_set(0);
     if (some.used)
-        listed_fma(count, panels, A, 1, 1, LANES, delta, v->stride, some.used, some.count, acc);
+        listed_fma(count, regs, A, 1, 1, LANES, delta, v->stride, some.used, some.count, acc);
     else
-        wide_fma(count, panels, A, 1, LANES, delta, v->stride, some.count, acc);
+        wide_fma(count, regs, A, 1, LANES, delta, v->stride, some.count, acc);
     for (int t = 0; t < count * panels; t++)
         if (i + t / panels < v->size[b.l])
             take(to, i + t / panels, c + t % panels * LANES, acc[t]);
 }
 
-INLINE void gradient_panels(int panels, const net *v, const depths some[], block b, ptrdiff_t c,
+INLINE void gradient_panels(int regs, const net *v, const depths some[], block b, ptrdiff_t c,
                             taker take, const void *to) {
     const ptrdiff_t in = v->size[b.l];
     const real *A = values_of(v, b.l) + b.i / LANES * v->stride;
     int t = 0;
     for (; t < GRADIENT_TILES - 1 && b.i + t * GRADIENT_ROWS < in; t++)
-        gradient_tile(GRADIENT_ROWS, panels, v, A + t * GRADIENT_ROWS, some[t], b,
+        gradient_tile(GRADIENT_ROWS, regs, v, A + t * GRADIENT_ROWS, some[t], b,
                       b.i + t * GRADIENT_ROWS, c, take, to);
     if (b.i + t * GRADIENT_ROWS < in)
-        gradient_tile(GRADIENT_REST, panels, v, A + t * GRADIENT_ROWS, some[t], b,
+        gradient_tile(GRADIENT_REST, regs, v, A + t * GRADIENT_ROWS, some[t], b,
                       b.i + t * GRADIENT_ROWS, c, take, to);
 }
 
@@ -143,10 +145,10 @@ INLINE void weight_gradient(const net *v, ptrdiff_t rows, block b, taker take, c
     depths some[GRADIENT_TILES];
     rows_for_tiles(v, rows, b, some);
     for (ptrdiff_t c = b.c; c < end; c += TILE_PANELS * LANES)
-        if (c + TILE_PANELS * LANES <= end)
-            gradient_panels(TILE_PANELS, v, some, b, c, take, to);
+        if (v->size[b.l + 1] - c > NARROW * REG_LANES)
+            gradient_panels(WIDE, v, some, b, c, take, to);
         else
-            gradient_panels(1, v, some, b, c, take, to);
+            gradient_panels(NARROW, v, some, b, c, take, to);
 }
 
 /* Gives the gradient of the biases of a block's columns, the sum of their deltas in order of rows.

@@ -174,26 +174,8 @@ INLINE vec slope(ptrdiff_t activation, vec a) {
  * then each number read of A is used twice. */
 enum { TILE_PANELS = REGS == 1 ? 2 : 1 };
 
-/* acc[i * panels + j] += sum over p < depth of A(i, p) * panel j [p], as tile_fma sums. */
-INLINE void wide_fma(int rows, int panels, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth,
-                     const real *panel, ptrdiff_t stride, ptrdiff_t depth, vec acc[]) {
-    if (panels == 1) {
-        tile_fma(rows, A, a_row, a_depth, panel, depth, acc);
-        return;
-    }
-    for (ptrdiff_t p = 0; p < depth; p++) {
-        const vec b0 = v_load(panel + p * LANES), b1 = v_load(panel + stride + p * LANES);
-        const real *a = A + p * a_depth;
-#if defined(__GNUC__)
-#pragma GCC unroll 8
-#endif
-        for (int i = 0; i < rows; i++) {
-            const vec each = v_set(a[i * a_row]);
-            acc[2 * i] = v_fma(each, b0, acc[2 * i]);
-            acc[2 * i + 1] = v_fma(each, b1, acc[2 * i + 1]);
-        }
-    }
-}
+/* Registers in a row of the tile, and of the last where half of them hold all columns left. */
+enum { WIDE = TILE_PANELS * REGS, NARROW = WIDE / 2 };
 
 /* Some depths of a product, for the others of which A is 0: they add nothing. NULL: all `count`. */
 typedef struct {
@@ -257,22 +239,24 @@ static int is_mostly_zero(const net *v, const batch *b, ptrdiff_t r) {
     return d >= LANES && 2 * v_sum(zeros) >= (real)d;
 }
 
-/* acc += TILE_ROWS rows of A, which is in panels `a_stride` apart, times `panels` panels. */
-INLINE void tile_product(int panels, const real *A, ptrdiff_t a_stride, const real *panel,
+/* acc += TILE_ROWS rows of A, which is in panels `a_stride` apart, times `regs` registers of
+ * panels. */
+INLINE void tile_product(int regs, const real *A, ptrdiff_t a_stride, const real *panel,
                          ptrdiff_t stride, ptrdiff_t depth, const ahead *next, vec acc[]) {
     for (ptrdiff_t p = 0; p < depth; p += LANES, A += a_stride) {
         if (next)
             for (int i = 0; i < TILE_ROWS; i++)
                 prefetch((uintptr_t)(next->row[i] + p));
-        wide_fma(TILE_ROWS, panels, A, LANES, 1, panel + p * LANES, stride, least(LANES, depth - p),
+        wide_fma(TILE_ROWS, regs, A, LANES, 1, panel + p * LANES, stride, least(LANES, depth - p),
                  acc);
     }
 }
 
-/* Panels [j, j + panels) of values(l + 1), for rows [first, last), from some of values(l); asks for
- * the rows of X that are `beyond` after, unless b is NULL. */
-INLINE void forward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t first,
+/* `regs` registers of panels from j on of values(l + 1), for rows [first, last), from some of
+ * values(l); asks for the rows of X that are `beyond` after, unless b is NULL. */
+INLINE void forward_panels(int regs, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t first,
                            ptrdiff_t last, depths some, const batch *b, ptrdiff_t beyond) {
+    const int panels = panels_in(regs);
     const ptrdiff_t depth = v->size[l], stride = (depth + 1) * LANES;
     const ptrdiff_t activation = l + 1 < v->layers ? v->activation : PERCEPTRON_IDENTITY;
     const real *A = values_of(v, l), *panel = weights_of(v, l) + j * stride;
@@ -285,10 +269,10 @@ INLINE void forward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t j, p
         if (b)
             next = rows_ahead(v, b, r + beyond);
         if (some.used)
-            listed_fma(TILE_ROWS, panels, A + r * LANES, LANES, LANES, v->stride, panel, stride,
+            listed_fma(TILE_ROWS, regs, A + r * LANES, LANES, LANES, v->stride, panel, stride,
                        some.used, some.count, acc);
         else
-            tile_product(panels, A + r * LANES, v->stride, panel, stride, depth, b ? &next : NULL,
+            tile_product(regs, A + r * LANES, v->stride, panel, stride, depth, b ? &next : NULL,
                          acc);
         for (int i = 0; i < TILE_ROWS * panels; i++)
             v_store(out + i % panels * v->stride + (r + i / panels) * LANES,
@@ -299,13 +283,13 @@ INLINE void forward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t j, p
 /* values(l + 1) = activation(values(l) W + b), for rows [first, last) */
 static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last, depths some,
                           const batch *b, ptrdiff_t beyond) {
-    const ptrdiff_t panels = panels_of(v->size[l + 1]);
-    for (ptrdiff_t j = 0; j < panels; j += TILE_PANELS) {
+    const ptrdiff_t columns = v->size[l + 1];
+    for (ptrdiff_t j = 0; j < panels_of(columns); j += TILE_PANELS) {
         const batch *asked = j == 0 ? b : NULL;
-        if (j + TILE_PANELS <= panels)
-            forward_panels(TILE_PANELS, v, l, j, first, last, some, asked, beyond);
+        if (columns - j * LANES > NARROW * REG_LANES)
+            forward_panels(WIDE, v, l, j, first, last, some, asked, beyond);
         else
-            forward_panels(1, v, l, j, first, last, some, asked, beyond);
+            forward_panels(NARROW, v, l, j, first, last, some, asked, beyond);
     }
 }
 
@@ -335,9 +319,10 @@ static void forward_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_
         forward_layer(v, l, first, last, ALL_DEPTHS, NULL, 0);
 }
 
-/* Panels [q, q + panels) of deltas(l), for rows [first, last). */
-INLINE void backward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t q, ptrdiff_t first,
+/* `regs` registers of panels from q on of deltas(l), for rows [first, last). */
+INLINE void backward_panels(int regs, const net *v, ptrdiff_t l, ptrdiff_t q, ptrdiff_t first,
                             ptrdiff_t last) {
+    const int panels = panels_in(regs);
     const ptrdiff_t depth = v->size[l + 1], stride = depth * LANES;
     const real *panel = v->transposed + perceptron_transposed(v->size, l, LANES) + q * stride;
     const real *a = values_of(v, l) + q * v->stride, *delta = deltas_of(v, l + 1);
@@ -346,7 +331,7 @@ INLINE void backward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t q, 
         vec acc[TILE_ROWS * TILE_PANELS];
         for (int i = 0; i < TILE_ROWS * panels; i++)
             acc[i] = v_set(0);
-        tile_product(panels, delta + r * LANES, v->stride, panel, stride, depth, NULL, acc);
+        tile_product(regs, delta + r * LANES, v->stride, panel, stride, depth, NULL, acc);
         for (int i = 0; i < TILE_ROWS * panels; i++) {
             const ptrdiff_t at = i % panels * v->stride + (r + i / panels) * LANES;
             v_store(out + at, v_mul(acc[i], slope(v->activation, v_load(a + at))));
@@ -356,12 +341,12 @@ INLINE void backward_panels(int panels, const net *v, ptrdiff_t l, ptrdiff_t q, 
 
 /* deltas(l) = (deltas(l + 1) W^T) * slope(values(l)), for rows [first, last) and l >= 1 */
 static void backward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last) {
-    const ptrdiff_t panels = panels_of(v->size[l]);
-    ptrdiff_t q = 0;
-    for (; q + TILE_PANELS <= panels; q += TILE_PANELS)
-        backward_panels(TILE_PANELS, v, l, q, first, last);
-    if (q < panels)
-        backward_panels(1, v, l, q, first, last);
+    const ptrdiff_t columns = v->size[l];
+    for (ptrdiff_t q = 0; q < panels_of(columns); q += TILE_PANELS)
+        if (columns - q * LANES > NARROW * REG_LANES)
+            backward_panels(WIDE, v, l, q, first, last);
+        else
+            backward_panels(NARROW, v, l, q, first, last);
 }
 
 #endif

@@ -288,6 +288,11 @@ INLINE vec v_fma(vec a, vec b, vec c) {
     EACH c.r[i] = FMA(a.r[i], b.r[i], c.r[i]);
     return c;
 }
+/* v_fma in the first `regs` registers; the others stay as in c. */
+INLINE vec v_fma_first(int regs, vec a, vec b, vec c) {
+    EACH if (i < regs) c.r[i] = FMA(a.r[i], b.r[i], c.r[i]);
+    return c;
+}
 /* False where either side is NaN. */
 INLINE mask v_less(vec a, vec b) {
     mask m;

@@ -25,23 +25,42 @@ INLINE void tile_fma(int rows, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth
     }
 }
 
-/* acc[i * panels + j] += sum of A(i, p) * panel j [p] over the `count` depths p of `used`, in
- * order. A's depths lie in runs of `run`, a_run apart; the panels are `stride` apart. */
-INLINE void listed_fma(int rows, int panels, const real *A, ptrdiff_t a_row, ptrdiff_t run,
+/* How many panels a tile of so many registers a row touches: where the last panel's columns end in
+ * its first registers, the others are left out. */
+INLINE int panels_in(int regs) {
+    return (regs + REGS - 1) / REGS;
+}
+
+/* acc[i * panels + j] += A(i, p) * panel j [p] for one depth p: a is A's, i rows a_row apart, and b
+ * the first panel's, the next being `stride` on. One or two panels. */
+INLINE void tile_step(int rows, int regs, const real *a, ptrdiff_t a_row, const real *b,
+                      ptrdiff_t stride, vec acc[]) {
+    const int panels = panels_in(regs);
+    const vec b0 = v_load(b), b1 = panels == 1 ? b0 : v_load(b + stride);
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        const vec each = v_set(a[i * a_row]);
+        acc[i * panels] = v_fma_first(regs, each, b0, acc[i * panels]);
+        if (panels == 2)
+            acc[i * panels + 1] = v_fma_first(regs - REGS, each, b1, acc[i * panels + 1]);
+    }
+}
+
+/* tile_step for the depths p < depth, a_depth apart in A. */
+INLINE void wide_fma(int rows, int regs, const real *A, ptrdiff_t a_row, ptrdiff_t a_depth,
+                     const real *panel, ptrdiff_t stride, ptrdiff_t depth, vec acc[]) {
+    for (ptrdiff_t p = 0; p < depth; p++)
+        tile_step(rows, regs, A + p * a_depth, a_row, panel + p * LANES, stride, acc);
+}
+
+/* tile_step for the `count` depths in `used`. A's depths lie in runs of `run`, a_run apart. */
+INLINE void listed_fma(int rows, int regs, const real *A, ptrdiff_t a_row, ptrdiff_t run,
                        ptrdiff_t a_run, const real *panel, ptrdiff_t stride, const ptrdiff_t *used,
                        ptrdiff_t count, vec acc[]) {
     for (ptrdiff_t t = 0; t < count; t++) {
         const size_t p = (size_t)used[t];
         const real *a = A + p / (size_t)run * (size_t)a_run + p % (size_t)run;
-        const real *b = panel + p * LANES;
-        const vec b0 = v_load(b), b1 = panels == 1 ? b0 : v_load(b + stride);
-        UNROLL
-        for (int i = 0; i < rows; i++) {
-            const vec each = v_set(a[i * a_row]);
-            acc[i * panels] = v_fma(each, b0, acc[i * panels]);
-            if (panels == 2)
-                acc[i * panels + 1] = v_fma(each, b1, acc[i * panels + 1]);
-        }
+        tile_step(rows, regs, a, a_row, panel + p * LANES, stride, acc);
     }
 }
 
