@@ -3,10 +3,10 @@
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,6 @@ CALL_BYTES = 16 << 20
 """The most that is converted for one such piece, where rows are not as the kernel takes them."""
 LANE_ROWS = 4 * _passes.BLOCK_ROWS
 """Fewer rows in a lane cost less than clearing and merging the lane's gradient."""
-PATIENCE = 10
-"""Epochs in a row without progress after which a mini-batch method has settled."""
 
 
 class Network:
@@ -100,16 +98,38 @@ class Network:
         return out
 
 
-def raw_units(n_columns: int, dtype: np.dtype[Any]) -> Array:
-    """Return the units (mean 0, inverse scale 1) in which columns stay as they are."""
-    return np.stack([np.zeros(n_columns), np.ones(n_columns)]).astype(dtype)
+def standard_units(X: Array, weights: Array, n_jobs: int | None) -> Vector:
+    """Return weighted rows' mean and inverse deviation by column; a constant one becomes 0."""
+    if weights.strides == (0,):
+        moments = column_moments(X, n_jobs)
+        mean, variance = moments.mean, moments.variance
+    else:
+        mean, variance = _weighted_moments(X, weights)
+    deviation = np.sqrt(variance)
+    return np.stack([mean, 1 / np.where(deviation > 0, deviation, 1)])
 
 
-def standard_units(X: Array, n_jobs: int | None) -> Vector:
-    """Return each column's mean and inverse deviation; a constant column becomes 0."""
-    moments = column_moments(X, n_jobs)
-    deviation = np.sqrt(moments.variance)
-    return np.stack([moments.mean, 1 / np.where(deviation > 0, deviation, 1)])
+def _weighted_moments(X: Array, weights: Array) -> tuple[Vector, Vector]:
+    """Return the mean and variance of every column, in two passes."""
+    _validate.check_finite(X, "X")
+    total = total_weight(weights)
+
+    def weighted_mean(of: Callable[[Array], Array]) -> Vector:
+        sums = np.zeros(X.shape[1])
+        for rows, first, last in _passes.RowReader(X, np.float64).pieces(0, len(X)):
+            sums += np.sum(weights[first:last, np.newaxis] * of(rows), axis=0, dtype=np.float64)
+        return sums / total
+
+    mean = weighted_mean(lambda rows: rows)
+    return mean, weighted_mean(lambda rows: (rows - mean) ** 2)
+
+
+class Rows(NamedTuple):
+    """Rows X, their targets Y, a row each, and their weights."""
+
+    X: Array
+    Y: Array
+    weights: Array
 
 
 @dataclass(frozen=True)
@@ -181,18 +201,25 @@ def full_objective(problem: Problem) -> Objective:
     return objective
 
 
-Rows = tuple[Array, Array, Array]
-"""X, Y and weights."""
 Step = Callable[[Rows, NDArray[np.intp], Vector], None]
 """Takes the batches of some rows: step(rows, order, cost)."""
 
 
+Memory = dict[str, Array]
+"""What a method has learned of its own on the way, by name."""
+
+
 def sgd(
-    problem: Problem, parameters: Array, batch_size: int, learning_rate: float, momentum: float
+    problem: Problem,
+    parameters: Array,
+    memory: Memory,
+    batch_size: int,
+    learning_rate: float,
+    momentum: float,
 ) -> Step:
-    """Return stochastic gradient descent with momentum, which changes `parameters`."""
+    """Return stochastic gradient descent with momentum, which changes `parameters` and `memory`."""
     step, codes, units = kernels().perceptron.sgd, problem.network.codes, problem.units
-    velocity = np.zeros_like(parameters)
+    velocity = _remembered(memory, "velocity", parameters.shape, parameters.dtype)
     rates = np.array([learning_rate, momentum, problem.l2 / problem.total_weight])
     team = _Team(problem, batch_size)
 
@@ -202,10 +229,13 @@ def sgd(
     return take
 
 
-def adam(problem: Problem, parameters: Array, batch_size: int, learning_rate: float) -> Step:
-    """Return Adam with the constants of Kingma and Ba (2015), which changes `parameters`."""
+def adam(
+    problem: Problem, parameters: Array, memory: Memory, batch_size: int, learning_rate: float
+) -> Step:
+    """Return Adam with the constants of Kingma and Ba (2015); changes `parameters` and `memory`."""
     step, codes, units = kernels().perceptron.adam, problem.network.codes, problem.units
-    moments, powers = np.zeros((2, len(parameters)), parameters.dtype), np.ones(2)
+    moments = _remembered(memory, "moments", (2, len(parameters)), parameters.dtype)
+    powers = memory.setdefault("powers", np.ones(2))
     rates = np.array([learning_rate, 0.9, 0.999, 1e-8, problem.l2 / problem.total_weight])
     team = _Team(problem, batch_size)
 
@@ -214,6 +244,13 @@ def adam(problem: Problem, parameters: Array, batch_size: int, learning_rate: fl
         team.run(step, *batches, rates, powers, parameters, moments, cost)
 
     return take
+
+
+def _remembered(memory: Memory, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return what is remembered by that name, or zeros, which it now is."""
+    known = memory.get(name)
+    memory[name] = np.zeros(shape, dtype) if known is None else known.astype(dtype, copy=False)
+    return memory[name]
 
 
 class _Team:
@@ -263,7 +300,9 @@ class _Team:
         self._elapsed = self._running = 0.0
 
 
-def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:
+def _pieces(
+    problem: Problem, order: NDArray[np.intp], batch_size: int
+) -> Iterator[tuple[Rows, NDArray[np.intp]]]:
     """Yield (rows, order) for whole batches at a time: views, or converted rows in their order."""
     X, dtype = problem.X, problem.Y.dtype
     is_direct = _passes.RowReader(X, dtype).is_direct
@@ -274,43 +313,63 @@ def _pieces(problem: Problem, order: NDArray[np.intp], batch_size: int) -> Any:
     for first in range(0, len(order), n_rows):
         chosen = order[first : first + n_rows]
         if is_direct:
-            yield (X, problem.Y, problem.weights), chosen
+            yield Rows(X, problem.Y, problem.weights), chosen
         else:
             converted = np.ascontiguousarray(X[chosen], dtype)
-            rows_in_order = converted, problem.Y[chosen], problem.weights[chosen]
-            yield rows_in_order, np.arange(len(chosen), dtype=np.intp)
+            yield (
+                Rows(converted, problem.Y[chosen], problem.weights[chosen]),
+                np.arange(len(chosen), dtype=np.intp),
+            )
+
+
+Judge = Callable[[float, Array], bool]
+"""Sees an epoch's cost and the parameters after it; True means that the fit is to end."""
+
+
+class Plateau:
+    """Ends a fit whose lowest cost has not fallen by more than tol for `patience` epochs."""
+
+    def __init__(self, tol: float, patience: int, lowest: float = math.inf, idle: int = 0) -> None:
+        self.tol, self.patience = tol, patience
+        self.lowest, self.idle = lowest, idle
+
+    def __call__(self, cost: float, parameters: Array) -> bool:
+        """Take the cost of an epoch."""
+        self.idle = 0 if cost < self.lowest - self.tol else self.idle + 1
+        self.lowest = min(self.lowest, cost)
+        return self.idle >= self.patience
 
 
 def minimise_in_batches(
     problem: Problem,
+    rows: NDArray[np.intp],
     parameters: Array,
     step: Step,
     *,
     batch_size: int,
     max_iter: int,
-    tol: float,
     rng: "np.random.Generator",
+    ends: Judge,
     report: Report,
 ) -> Minimum:
-    """Go over all rows in a new random order, a batch at a time, until the cost has settled.
+    """Go over `rows` in a new random order, a batch at a time, until `ends` or the report says so.
 
     cost_history holds for every epoch the mean of its rows' losses, each before its batch's step,
-    plus the penalty at the epoch's end. It has settled when the lowest cost yet has not fallen by
-    more than tol for PATIENCE epochs, or the report ends it.
+    plus the penalty at the epoch's end.
 
     Raises
     ------
     ValueError
         If the cost grows past all numbers: the learning rate is too large for this problem.
     """
-    n_rows, ignored = len(problem.Y), np.zeros(problem.network.n_parameters)
+    ignored = np.zeros(problem.network.n_parameters)
     history: list[float] = []
-    lowest, since, is_ended = math.inf, 0, False
-    while len(history) < max_iter and since < PATIENCE and not is_ended:
+    is_ended = False
+    while len(history) < max_iter and not is_ended:
         total = np.zeros(1)
-        order = rng.permutation(n_rows).astype(np.intp)
-        for rows, chosen in _pieces(problem, order, batch_size):
-            step(rows, chosen, total)
+        order = rows[rng.permutation(len(rows))]
+        for piece, chosen in _pieces(problem, order, batch_size):
+            step(piece, chosen, total)
         if problem.l2 > 0:
             problem.penalise(parameters.astype(np.float64), total, ignored)
         cost = float(total[0]) / problem.total_weight
@@ -319,10 +378,7 @@ def minimise_in_batches(
                 f"the fit diverged in epoch {len(history) + 1}: the cost is not finite. "
                 "Expected a smaller learning_rate"
             )
-        since = 0 if cost < lowest - tol else since + 1
-        lowest = min(lowest, cost)
         history.append(cost)
-        is_ended = report(len(history), cost)
-    theta = parameters.astype(np.float64)
-    converged = is_ended or since >= PATIENCE
-    return Minimum(theta, np.array(history), len(history), converged)
+        is_ended = ends(cost, parameters)
+        is_ended |= report(len(history), cost)
+    return Minimum(parameters, np.array(history), len(history), is_ended)

@@ -223,6 +223,18 @@ def _cubic_minimum(
     return 1 - (high[2] + d2 - d1) / bottom if bottom > 0 else 0.5
 
 
+Pairs = deque[tuple[Vector, Vector, float]]
+"""Steps s and the gradient's changes y, with 1 / s'y: what L-BFGS knows of the curvature."""
+
+
+def pairs_of(steps_and_changes: Sequence[Matrix]) -> Pairs:
+    """Return L-BFGS's pairs, of as many as it keeps, each given as (s, y)."""
+    pairs: Pairs = deque(maxlen=LBFGS_MEMORY)
+    for s, y in steps_and_changes:
+        _remember(pairs, s, y)
+    return pairs
+
+
 def lbfgs_steps(
     start: Vector,
     *,
@@ -231,6 +243,7 @@ def lbfgs_steps(
     report: Report,
     resolution: float = EPSILON,
     hessian: Matrix | None = None,
+    pairs: Pairs | None = None,
 ) -> Steps:
     """Minimise by L-BFGS, until no entry of the gradient is larger than tol.
 
@@ -238,12 +251,13 @@ def lbfgs_steps(
     the curvature is then taken from it, and few steps are needed where it is near. It also ends, as
     converged, where no step along the steepest descent lowers the cost any more in the arithmetic
     at hand, or many steps bring nothing; `resolution` is the costs' relative rounding error.
+    `pairs` are those of steps that led to `start`; this one's are added to them.
     """
     theta = start.astype(np.float64)
     metric = None if hessian is None else _inverse(hessian)
     cost, gradient = yield theta
     history, watch = [cost], _Watch(cost, gradient, resolution)
-    pairs: deque[tuple[Vector, Vector, float]] = deque(maxlen=LBFGS_MEMORY)
+    pairs = pairs_of([]) if pairs is None else pairs
     while len(history) <= max_iter and _largest(gradient) > tol:
         direction = _lbfgs_direction(gradient, pairs, metric)
         slope = dot(gradient, direction)
@@ -270,7 +284,7 @@ def lbfgs_steps(
     return _minimum(theta, history, _largest(gradient) <= tol)
 
 
-def _remember(pairs: deque[tuple[Vector, Vector, float]], s: Vector, y: Vector) -> None:
+def _remember(pairs: Pairs, s: Vector, y: Vector) -> None:
     """Keep a step s and the gradient's change y, if the curvature between them is positive.
 
     Nor is a pair kept whose products underflow: 1 / curvature would be infinite.
@@ -281,9 +295,7 @@ def _remember(pairs: deque[tuple[Vector, Vector, float]], s: Vector, y: Vector) 
 
 
 def _lbfgs_direction(
-    gradient: Vector,
-    pairs: deque[tuple[Vector, Vector, float]],
-    metric: Callable[[Vector], Vector] | None = None,
+    gradient: Vector, pairs: Pairs, metric: Callable[[Vector], Vector] | None = None
 ) -> Vector:
     """Return -H gradient by the two loops of Nocedal and Wright (2006), algorithm 7.4.
 

@@ -239,6 +239,20 @@ def check_labels(
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=dtype)
 
 
+def codes_among(classes: Array, y: Any, n_rows: int, name: str = "y") -> NDArray[np.intp]:
+    """Return the index of every row's label among classes that are known."""
+    found, codes = check_labels(y, n_rows, name)
+    known = {label: code for code, label in enumerate(classes.tolist())}
+    unknown = [label for label in found.tolist() if label not in known]
+    if unknown:
+        raise ValueError(
+            f"`{name}` has classes not in `self.classes_`. `self.classes_` has "
+            f"{classes.tolist()}. '{name}' has {unknown}."
+        )
+    places = np.array([known[label] for label in found.tolist()], np.intp)
+    return places.take(codes)
+
+
 def _close_integers(labels: Array) -> tuple[Array, NDArray[Any]] | None:
     """Do what np.unique does, without sorting, for whole numbers close together; else None."""
     low, high, codes = _ends_and_bytes(labels)

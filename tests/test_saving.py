@@ -38,6 +38,8 @@ def is_same(a, b):
         return a.keys() == b.keys() and all(is_same(a[key], b[key]) for key in a)
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(is_same, a, b))
+    if isinstance(a, np.random.Generator):
+        return a.bit_generator.state == b.bit_generator.state
     if hasattr(a, "__dict__"):
         return is_same(vars(a), vars(b))
     return a == b or (a != a and b != b)

@@ -4,16 +4,21 @@ The names are those of docs/saving.md. Each restorer reads as the list of what i
 types, shapes and ranges are checked, so that no kernel ever meets a model that fits none.
 """
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hmlc import _network, _validate, basis, gaussian_anomaly, linear_regression
+from hmlc import _validate, basis, gaussian_anomaly, linear_regression
 from hmlc._estimator import in_both_types
 from hmlc._gaussian import Gaussian
+from hmlc._saving.learned_perceptron import (
+    classifier_state,
+    regressor_state,
+    restore_classifier,
+    restore_regressor,
+)
 from hmlc._saving.state import Reader, State
 from hmlc._scatter import Scatter
 from hmlc.basis import PolynomialFeatures, SinusoidFeatures
@@ -244,49 +249,6 @@ def _restore_gaussian(model: Any, state: Reader) -> None:
         model._seen = gaussian_anomaly._Seen(moments, _restored_dtype(state))
 
 
-def _perceptron_state(model: Any) -> State:
-    layers = zip(model.coefs_, model.intercepts_, strict=True)
-    return {
-        "sizes": [len(model.coefs_[0]), *map(len, model.intercepts_)],
-        "parameters": np.concatenate([part.reshape(-1) for layer in layers for part in layer]),
-        "activation": model._network.activation,
-        **_public(model, "cost_history_", "n_iter_"),
-    }
-
-
-def _restore_perceptron(model: Any, state: Reader, loss: str, n_outputs: int | None) -> None:
-    sizes = state.sizes("sizes")
-    if n_outputs not in (None, sizes[-1]):
-        raise ValueError(f"there are {n_outputs} classes, but {sizes[-1]} outputs")
-    count = sum((rows + 1) * columns for rows, columns in itertools.pairwise(sizes))
-    parameters = state.array("parameters", (count,), _validate.FLOATS, infinite=True)
-    activation = state.choice("activation", _network.ACTIVATIONS)
-    model._keep(_network.Network(sizes, activation, loss), parameters, parameters.dtype)
-    _restore_history(model, state)
-    model.n_features_in_ = sizes[0]
-
-
-def _classifier_state(model: Any) -> State:
-    loss = _network.LOSSES[model._network.codes[1]]
-    own = {"classes_": model.classes_, "loss": loss}
-    return own | _perceptron_state(model)
-
-
-def _restore_classifier(model: Any, state: Reader) -> None:
-    model.classes_ = state.labels()
-    loss = state.choice("loss", _network.LOSSES[1:])
-    _restore_perceptron(model, state, loss, len(model.classes_))
-
-
-def _regressor_state(model: Any) -> State:
-    return {"is_vector": model._is_vector} | _perceptron_state(model)
-
-
-def _restore_regressor(model: Any, state: Reader) -> None:
-    model._is_vector = state.flag("is_vector")
-    _restore_perceptron(model, state, "squared", 1 if model._is_vector else None)
-
-
 class Kind(NamedTuple):
     """A class, what takes its own state of a fitted model, and what gives that to a new one."""
 
@@ -314,8 +276,8 @@ KINDS = {
         Kind(KMeans, _k_means_state, _restore_k_means),
         Kind(LinearRegression, _linear_state, _restore_linear),
         Kind(LogisticRegression, _logistic_state, _restore_logistic),
-        Kind(MLPClassifier, _classifier_state, _restore_classifier),
-        Kind(MLPRegressor, _regressor_state, _restore_regressor),
+        Kind(MLPClassifier, classifier_state, restore_classifier),
+        Kind(MLPRegressor, regressor_state, restore_regressor),
         Kind(PolynomialFeatures, _expansion_state, _restore_expansion),
         Kind(SinusoidFeatures, _expansion_state, _restore_expansion),
         Kind(StandardScaler, _scaler_state, _restore_scaler),

@@ -69,6 +69,13 @@ class Reader:
             raise ValueError(f"{name} must not hold NaN")
         return array
 
+    def optional_array(self, name: str, shape: Shape) -> Array | None:
+        """Return a float64 array, or None."""
+        if self.is_array(name):
+            return self.array(name, shape)
+        self.nothing(name)
+        return None
+
     def positive(self, name: str, shape: Shape) -> Array:
         """Return a float64 array of numbers above 0."""
         array = self.array(name, shape)
@@ -103,6 +110,23 @@ class Reader:
         if value > np.iinfo(np.intp).max:
             raise ValueError(f"{name} is too large: {value}")
         return value
+
+    def optional_integer(self, name: str, low: int = 1) -> int | None:
+        """Return a whole number from `low` to the largest index, or None."""
+        if self._left.get(name) is not None:
+            return self.integer(name, low)
+        self._take(name)
+        return None
+
+    def numbers(self, name: str, count: int, bound: int) -> list[int]:
+        """Return so many whole numbers from 0 to before a bound."""
+        numbers = self._take(name)
+        if not isinstance(numbers, list) or len(numbers) != count:
+            raise TypeError(f"{name} must be a list of {count} whole numbers")
+        for number in numbers:
+            if _validate.check_integer(number, f"every one of {name}", low=0) >= bound:
+                raise ValueError(f"{name} holds a number that is too large: {number}")
+        return numbers
 
     def flag(self, name: str) -> bool:
         """Return True or False."""
