@@ -100,28 +100,8 @@ class Network:
 
 def standard_units(X: Array, weights: Array, n_jobs: int | None) -> Vector:
     """Return weighted rows' mean and inverse deviation by column; a constant one becomes 0."""
-    if weights.strides == (0,):
-        moments = column_moments(X, n_jobs)
-        mean, variance = moments.mean, moments.variance
-    else:
-        mean, variance = _weighted_moments(X, weights)
-    deviation = np.sqrt(variance)
-    return np.stack([mean, 1 / np.where(deviation > 0, deviation, 1)])
-
-
-def _weighted_moments(X: Array, weights: Array) -> tuple[Vector, Vector]:
-    """Return the mean and variance of every column, in two passes."""
-    _validate.check_finite(X, "X")
-    total = total_weight(weights)
-
-    def weighted_mean(of: Callable[[Array], Array]) -> Vector:
-        sums = np.zeros(X.shape[1])
-        for rows, first, last in _passes.RowReader(X, np.float64).pieces(0, len(X)):
-            sums += np.sum(weights[first:last, np.newaxis] * of(rows), axis=0, dtype=np.float64)
-        return sums / total
-
-    mean = weighted_mean(lambda rows: rows)
-    return mean, weighted_mean(lambda rows: (rows - mean) ** 2)
+    moments = column_moments(X, n_jobs, weights=weights)
+    return np.stack([moments.mean, 1 / moments.scale])
 
 
 class Rows(NamedTuple):
@@ -300,7 +280,7 @@ class _Team:
         self._elapsed = self._running = 0.0
 
 
-def _pieces(
+def pieces(
     problem: Problem, order: NDArray[np.intp], batch_size: int
 ) -> Iterator[tuple[Rows, NDArray[np.intp]]]:
     """Yield (rows, order) for whole batches at a time: views, or converted rows in their order."""
@@ -368,7 +348,7 @@ def minimise_in_batches(
     while len(history) < max_iter and not is_ended:
         total = np.zeros(1)
         order = rows[rng.permutation(len(rows))]
-        for piece, chosen in _pieces(problem, order, batch_size):
+        for piece, chosen in pieces(problem, order, batch_size):
             step(piece, chosen, total)
         if problem.l2 > 0:
             problem.penalise(parameters.astype(np.float64), total, ignored)

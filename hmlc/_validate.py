@@ -239,6 +239,36 @@ def check_labels(
     return classes, np.ascontiguousarray(codes.reshape(-1), dtype=dtype)
 
 
+def classes_of_chunk(classes: Any, known: Array | None) -> Array:
+    """Return all classes, of which a chunk's rows may lack some; `known` are those of earlier rows.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are none, or others than before.
+    """
+    if classes is None and known is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if classes is None:
+        return np.asarray(known)
+    found, _ = check_classes(classes, len(np.atleast_1d(classes)))
+    if known is not None and not np.array_equal(found, known):
+        raise ValueError(
+            f"`classes={found.tolist()}` is not the same as on last call to partial_fit, was: "
+            f"{known.tolist()}"
+        )
+    return found
+
+
+def check_known_classes(classes: Array, known: Array) -> None:
+    """Raise a ValueError where a fit that goes on meets other classes than before."""
+    if not np.array_equal(classes, known):
+        raise ValueError(
+            f"a fit can only go on with the same classes: previously got {known.tolist()}, `y` has "
+            f"{classes.tolist()}"
+        )
+
+
 def codes_among(classes: Array, y: Any, n_rows: int, name: str = "y") -> NDArray[np.intp]:
     """Return the index of every row's label among classes that are known."""
     found, codes = check_labels(y, n_rows, name)

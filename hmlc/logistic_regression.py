@@ -3,7 +3,7 @@
 import contextlib
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from hmlc import _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
+from hmlc._logistic_chunks import cost_of_nothing, in_units, learn_chunk, targets
 from hmlc._logistic_cost import LogisticCost, pick_blocks
+from hmlc._network import Memory
 from hmlc._progress import (
     Callback,
     Report,
@@ -80,6 +82,8 @@ class LogisticRegression(Estimator):
     tol : float
         Iterations end when no entry of J's gradient, with respect to the coefficients of the
         columns as fitted (in standard units, or as given), is larger.
+    warm_start : bool
+        Whether `fit` begins at the coefficients that there are, for the same classes and columns.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all. It does not change results.
     verbose : int or bool
@@ -99,6 +103,7 @@ class LogisticRegression(Estimator):
         Biases.
     cost_history_ : float64 array of shape (n_iter_ + 1,)
         J before the first iteration and after each; for "ovr" summed over the classes.
+        `partial_fit` adds the mean cost met on its way through a chunk.
     n_iter_ : int
         Iterations; for "ovr" of the class that took most.
     n_features_in_ : int
@@ -139,6 +144,7 @@ class LogisticRegression(Estimator):
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         max_iter: int = 1000,
         tol: float = 1e-6,
+        warm_start: bool = False,
         n_jobs: int | None = None,
         verbose: int = 0,
         callback: Callback | None = None,
@@ -153,6 +159,7 @@ class LogisticRegression(Estimator):
         self.class_weight = class_weight
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.callback = callback
@@ -201,18 +208,104 @@ class LogisticRegression(Estimator):
         units = self._units(columns, weights, n_jobs)
         penalty = np.full(columns.shape[1] + 1, float(self.l2))
         penalty[-1] = 0
+        starts = self._starts(len(classes) if len(classes) > 2 else 1, units, classes)
         problem = LogisticCost(columns, codes, weights, units, penalty, n_jobs)
         problem.is_fixed[-1] = not self.fit_intercept
         with reporting(self) as reporter:
             if uses_softmax:
-                W, minima = self._fit_softmax(problem, len(classes), reporter)
+                W, minima = self._fit_softmax(problem, starts, reporter)
             else:
-                W, minima = self._fit_sigmoids(problem, classes, reporter)
+                W, minima = self._fit_sigmoids(problem, classes, starts, reporter)
         self._store(W, units, minima)
+        self._memory = Memory()
         self.classes_ = classes
         self._features = features
         self._keep_features(X, matrix)
         return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Go over a chunk of rows once in mini-batches, from the coefficients that there are.
+
+        Adam's steps grow shorter with the number of batches, so that many passes come ever closer
+        to what `fit` finds. Units, and those of polynomials, are of the first chunk, or of `fit`.
+        The penalty counts for the chunk as for a fit's rows: where c chunks make up the data,
+        l2 / c in place of l2 penalises as one fit to them all. `solver`, `max_iter` and `tol` are
+        not used.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_rows, n_features)
+            Finite real numbers of any dtype and layout.
+        y : array_like of shape (n_rows,)
+            Labels, all of them among the classes.
+        classes : array_like of shape (n_classes,), optional
+            All labels that there are; needed at the first call, unless `fit` has seen them.
+        sample_weight : float or array_like of shape (n_rows,), optional
+            How often each row counts, at least 0. None is 1.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an argument is not as above; if class_weight is "balanced", which
+            needs all rows; or if the classes are missing or change.
+
+        Examples
+        --------
+        >>> from hmlc import LogisticRegression
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> model = LogisticRegression().partial_fit(X[1:], y[1:], classes=["no", "yes"])
+        >>> model.partial_fit(X, y).predict([[0.5], [2.5]]).tolist()
+        ['no', 'yes']
+        """
+        features, n_jobs = self._check_parameters(), _validate.check_n_jobs(self.n_jobs)
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                "partial_fit cannot balance classes that it has not seen: expected class_weight "
+                f"None or a dict; got {self.class_weight!r}"
+            )
+        is_first = not hasattr(self, "n_features_in_")
+        matrix = self._as_chunk(X, is_first)
+        classes = _validate.classes_of_chunk(classes, None if is_first else self.classes_)
+        codes = _validate.codes_among(classes, y, len(matrix))
+        dtype = _validate.compute_dtype(matrix)
+        weights = check_sample_weight(sample_weight, len(matrix), dtype)
+        weights = with_class_weight(weights, self.class_weight, classes, codes)
+        loss = "softmax" if len(classes) > 2 and self.multi_class != "ovr" else "logistic"
+        if is_first:
+            columns = features.fit(matrix, n_jobs)
+            units = self._units(columns, weights, n_jobs)
+            W = np.zeros((len(classes) if len(classes) > 2 else 1, columns.shape[1] + 1))
+            history, memory = [cost_of_nothing(len(classes), loss)], Memory()
+        else:
+            _validate.check_finite(matrix, "X")
+            features = self._features
+            columns, units = features.transform(matrix), self._weights_and_units[dtype][1]
+            W, history = self._weights_and_units[_validate.FLOAT64][0], self.cost_history_.tolist()
+            memory = {name: array.copy() for name, array in self._memory.items()}
+        chunk = columns, targets(codes, len(classes), dtype), weights, units
+        W, cost = learn_chunk(
+            chunk, W, loss, self.l2, memory, fit_intercept=self.fit_intercept, n_jobs=n_jobs
+        )
+        self._store(W, units, [_optimize.Minimum(W, np.array([*history, cost]), 0, True)])
+        self._memory = memory
+        self.classes_ = classes
+        self._features = features
+        if is_first:
+            self._keep_features(X, matrix)
+        return self
+
+    def _starts(self, k: int, units: Array, classes: Array) -> Vector:
+        """Return where k score columns begin: at 0, or at the coefficients that there are."""
+        if not (self.warm_start and hasattr(self, "n_features_in_")):
+            return np.zeros((k, units.shape[1] + 1))
+        _validate.check_known_classes(classes, self.classes_)
+        W, known = self._weights_and_units[_validate.FLOAT64]
+        if known.shape != units.shape or len(W) != k:
+            raise ValueError(
+                f"warm_start=True goes on with the same columns: the coefficients are of "
+                f"{known.shape[1]}, X and its features make {units.shape[1]}"
+            )
+        return in_units(W, known, units)
 
     def _check_parameters(self) -> FeatureMap:
         _validate.check_number(self.l2, "l2", low=0)
@@ -221,6 +314,7 @@ class LogisticRegression(Estimator):
         _validate.check_bool(self.fit_intercept, "fit_intercept")
         _validate.check_integer(self.max_iter, "max_iter", low=1)
         _validate.check_number(self.tol, "tol", low=0)
+        _validate.check_bool(self.warm_start, "warm_start")
         _validate.check_n_jobs(self.n_jobs)
         check_reporting(self)
         return FeatureMap(
@@ -276,19 +370,18 @@ class LogisticRegression(Estimator):
         }
 
     def _fit_softmax(
-        self, problem: LogisticCost, k: int, reporter: Reporter
+        self, problem: LogisticCost, starts: Vector, reporter: Reporter
     ) -> tuple[Vector, list[_optimize.Minimum]]:
         def objective(theta: Vector) -> tuple[float, Vector]:
-            cost, gradient = problem.softmax(theta.reshape(k, -1))
+            cost, gradient = problem.softmax(theta.reshape(starts.shape))
             return cost, gradient.reshape(-1)
 
-        start = np.zeros(k * len(problem.penalty))
-        steps = _optimize.lbfgs_steps(start, **self._options(problem, reporter))
+        steps = _optimize.lbfgs_steps(starts.reshape(-1), **self._options(problem, reporter))
         minimum = _optimize.minimise(steps, objective)
-        return minimum.parameters.reshape(k, -1), [minimum]
+        return minimum.parameters.reshape(starts.shape), [minimum]
 
     def _fit_sigmoids(
-        self, problem: LogisticCost, classes: Array, reporter: Reporter
+        self, problem: LogisticCost, classes: Array, starts: Vector, reporter: Reporter
     ) -> tuple[Vector, list[_optimize.Minimum]]:
         """Fit a sigmoid per class, or for two classes one for the second."""
         depth = len(problem.penalty)
@@ -297,12 +390,15 @@ class LogisticRegression(Estimator):
         reports = [reporter.of(f"class {classes[c]}" if len(chosen) > 1 else "") for c in chosen]
         options = [self._options(problem, report) for report in reports]
         if self.solver == "lbfgs" or (self.solver == "auto" and entries > NEWTON_ENTRIES):
-            steps = [_optimize.lbfgs_steps(np.zeros(depth), **each) for each in options]
+            steps = [
+                _optimize.lbfgs_steps(start, **each)
+                for start, each in zip(starts, options, strict=True)
+            ]
             minima = self._minimise(problem.sigmoids, chosen, steps)
         elif self.solver == "auto":
-            minima = self._fit_from_sample(problem, chosen, options)
+            minima = self._fit_from_sample(problem, chosen, options, starts)
         else:
-            minima = self._newton(problem, chosen, options)
+            minima = self._newton(problem, chosen, options, starts)
         return np.stack([minimum.parameters for minimum in minima]), minima
 
     @staticmethod
@@ -320,10 +416,9 @@ class LogisticRegression(Estimator):
         problem: LogisticCost,
         chosen: Array,
         options: list[dict[str, Any]],
-        starts: list[Vector] | None = None,
+        starts: Sequence[Vector] | Vector,
         **changes: Any,
     ) -> list[_optimize.Minimum]:
-        starts = starts or [np.zeros(len(problem.penalty)) for _ in chosen]
         steps = [
             _optimize.newton_steps(start, **{**each, **changes})
             for start, each in zip(starts, options, strict=True)
@@ -331,7 +426,7 @@ class LogisticRegression(Estimator):
         return self._minimise(problem.sigmoids_hessian, chosen, steps)
 
     def _fit_from_sample(
-        self, problem: LogisticCost, chosen: Array, options: list[dict[str, Any]]
+        self, problem: LogisticCost, chosen: Array, options: list[dict[str, Any]], starts: Vector
     ) -> list[_optimize.Minimum]:
         """Minimise by steps in the metric of a sample's Hessian, from the sample's minimum.
 
@@ -340,9 +435,9 @@ class LogisticRegression(Estimator):
         Chin, Neveitt and Nocedal 2011). Where the sample tells too little, Newton's method sees
         to the rest.
         """
-        near = self._sample_minima(problem, chosen, options)
+        near = self._sample_minima(problem, chosen, options, starts)
         if near is None:
-            return self._newton(problem, chosen, options)
+            return self._newton(problem, chosen, options, starts)
         max_iter = min(self.max_iter, PATIENCE)
         steps = [
             _optimize.lbfgs_steps(
@@ -353,7 +448,7 @@ class LogisticRegression(Estimator):
         minima = self._minimise(problem.sigmoids, chosen, steps)
         if self.max_iter == max_iter or all(minimum.converged for minimum in minima):
             return minima
-        starts = [minimum.parameters for minimum in minima]
+        ends = [minimum.parameters for minimum in minima]
         rest = [
             {
                 **each,
@@ -362,11 +457,15 @@ class LogisticRegression(Estimator):
             }
             for each, minimum in zip(options, minima, strict=True)
         ]
-        ends = self._newton(problem, chosen, rest, starts)
-        return [first.then(end) for first, end in zip(minima, ends, strict=True)]
+        later = self._newton(problem, chosen, rest, ends)
+        return [first.then(end) for first, end in zip(minima, later, strict=True)]
 
     def _sample_minima(
-        self, problem: LogisticCost, chosen: Array, options: list[dict[str, Any]]
+        self,
+        problem: LogisticCost,
+        chosen: Array,
+        options: list[dict[str, Any]],
+        starts: Sequence[Vector] | Vector,
     ) -> list[_optimize.Minimum] | None:
         """Return where a sample's cost is least, begun from where a sample of it is.
 
@@ -378,8 +477,9 @@ class LogisticRegression(Estimator):
         sample = problem.sample(SAMPLE_EVERY)
         if sample.fewest(chosen) < EVENTS * depth:
             return None
-        near = self._sample_minima(sample, chosen, options)
-        starts = [there.parameters for there in near] if near else None
+        near = self._sample_minima(sample, chosen, options, starts)
+        if near is not None:
+            starts = [there.parameters for there in near]
         # At the sample's minimum all rows cost about depth / (2 rows) more than at their own
         # (Akaike, IEEE Trans. Automatic Control 19, 1974): a step that gains less is in vain.
         enough = depth / (2 * len(sample.codes))

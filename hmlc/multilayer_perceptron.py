@@ -102,7 +102,7 @@ class MLPClassifier(Perceptron):
         matrix = _validate.as_matrix(X)
         classes, codes = _validate.check_classes(y, len(matrix))
         if self.warm_start and self._goes_on():
-            self._check_same_classes(classes)
+            _validate.check_known_classes(classes, self.classes_)
         X_val = self._validation_rows(X_val, y_val, matrix.shape[1])
         given = None if X_val is None else self._given(X_val, y_val, classes)
         self._fit(
@@ -159,7 +159,7 @@ class MLPClassifier(Perceptron):
                 f"None or a dict; got {self.class_weight!r}"
             )
         matrix = self._as_chunk(X, is_first=not self._goes_on())
-        known = self._classes_of_chunk(classes)
+        known = _validate.classes_of_chunk(classes, self.classes_ if self._goes_on() else None)
         codes = _validate.codes_among(known, y, len(matrix))
         rows = self._rows(matrix, codes, len(known), sample_weight)
         weights = with_class_weight(rows.weights, self.class_weight, known, codes)
@@ -173,26 +173,6 @@ class MLPClassifier(Perceptron):
     def _check_parameters_and_loss(self) -> str:
         self._check_parameters()
         return _validate.check_choice(self.loss, "loss", _network.LOSSES[1:])
-
-    def _check_same_classes(self, classes: Array) -> None:
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                "a fit can only go on with the same classes: previously got "
-                f"{self.classes_.tolist()}, `y` has {classes.tolist()}"
-            )
-
-    def _classes_of_chunk(self, classes: Any) -> Array:
-        if classes is None:
-            if not self._goes_on():
-                raise ValueError("classes must be passed on the first call to partial_fit.")
-            return self.classes_
-        found, _ = _validate.check_classes(classes, len(np.atleast_1d(classes)))
-        if self._goes_on() and not np.array_equal(found, self.classes_):
-            raise ValueError(
-                f"`classes={found.tolist()}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_.tolist()}"
-            )
-        return found
 
     @staticmethod
     def _rows(X: Array, codes: NDArray[np.intp], n_classes: int, sample_weight: Any) -> Rows:
