@@ -38,6 +38,16 @@ ESTIMATORS = {
         max_iter=5,
         random_state=1,
     ),
+    "perceptron, early stopping": hmlc.MLPClassifier(
+        hidden_layer_sizes=(20,),
+        early_stopping=True,
+        class_weight="balanced",
+        random_state=1,
+        max_iter=3,
+    ),
+    "perceptron, L-BFGS, early stopping": hmlc.MLPRegressor(
+        hidden_layer_sizes=(10,), solver="lbfgs", early_stopping=True, max_iter=6, random_state=1
+    ),
     "perceptron, L-BFGS": hmlc.MLPRegressor(
         hidden_layer_sizes=(10,), solver="lbfgs", activation="tanh", max_iter=10, random_state=1
     ),

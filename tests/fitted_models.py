@@ -67,12 +67,28 @@ def models(dtype):
             hmlc.MLPRegressor(hidden_layer_sizes=(8, 5), activation="sigmoid", **mlp),
             target,
         ),
+        "classifier, to go on": (
+            hmlc.MLPClassifier(
+                hidden_layer_sizes=(7,), solver="lbfgs", warm_start=True, early_stopping=True, **mlp
+            ),
+            words,
+        ),
+        "regressor, to go on": (
+            hmlc.MLPRegressor(hidden_layer_sizes=(8,), solver="sgd", warm_start=True, **mlp),
+            target,
+        ),
         "regressor, targets": (hmlc.MLPRegressor(hidden_layer_sizes=20, **mlp), two_targets),
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", hmlc.ConvergenceWarning)
         return {
             **{name: model.fit(X, y) for name, (model, y) in fits.items()},
+            "logistic, in chunks": hmlc.LogisticRegression(l2=0.1).partial_fit(
+                X, words, np.unique(words)
+            ),
+            "classifier, in chunks": hmlc.MLPClassifier(hidden_layer_sizes=(4,)).partial_fit(
+                X, pair, np.unique(pair)
+            ),
             "linear, in chunks": hmlc.LinearRegression().partial_fit(X, target),
             "k-means, in chunks": hmlc.KMeans(n_clusters=3, random_state=0).partial_fit(X),
             "gaussian, in chunks": hmlc.GaussianAnomalyDetector().partial_fit(X),

@@ -8,6 +8,8 @@ import pytest
 
 import hmlc
 from hmlc import MLPClassifier, MLPRegressor
+from hmlc._saving import learned as learned_names
+from hmlc._saving.state import Reader
 
 SOLVERS = ("adam", "sgd", "gradient_descent", "lbfgs")
 unsettled = pytest.mark.filterwarnings("ignore::hmlc.ConvergenceWarning")
@@ -200,3 +202,44 @@ def test_a_generator_given_by_the_user_is_saved_as_one_that_it_seeds(rng, tmp_pa
     model.set_params(random_state=None)
     again, twice = saved(model, tmp_path), saved(model, tmp_path)
     assert learned(again.fit(X, y)) == learned(twice.fit(X, y))
+
+
+@unsettled
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("solver", "newton"),
+        ("parameters", np.zeros(3)),
+        ("units", np.full((2, 3), np.nan)),
+        ("target_units", np.zeros((2, 2))),
+        ("idle", -1),
+        ("split_seed", 1.5),
+        ("scores", [np.nan]),
+        ("memory", {"moments": np.zeros((2, 3))}),
+        ("memory", {"pairs": np.zeros((11, 2, 36))}),
+        ("memory", {"powers": np.zeros(2, np.float32)}),
+        ("memory", {"speed": np.zeros(2)}),
+    ],
+)
+def test_no_fit_stands_where_none_could(name, value, rng, tmp_path):
+    X, y = rows(rng)
+    model = MLPRegressor(hidden_layer_sizes=(7,), max_iter=2, random_state=0).fit(X, y)
+    setattr(model._learning, name, value)
+    with pytest.raises(ValueError, match=r"cannot be saved: .*learning\."):
+        hmlc.save(model, tmp_path / "m")
+
+
+@unsettled
+def test_states_of_files_without_a_fit_to_go_on_from(rng):
+    """The weights are kept; a fit goes on from them in units as given."""
+    X, y = rows(rng)
+    X = (X - 3) / [1, 10, 0.1]
+    model = MLPClassifier(max_iter=5, random_state=0).fit(X, y)
+    kind = learned_names.kind_of(model)
+    old = {name: part for name, part in kind.state_of(model).items() if "learning." not in name}
+    loaded = MLPClassifier(random_state=0)
+    kind.restore(loaded, Reader({**old, "n_iter_": model.n_iter_}))
+    assert learned(loaded) == learned(model)
+    loaded.partial_fit(X, y)
+    assert loaded.cost_history_[-1] < 1.1 * model.cost_history_[-1]
+    assert loaded.n_iter_ == 6

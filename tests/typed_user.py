@@ -38,6 +38,11 @@ network = hmlc.MLPRegressor(hidden_layer_sizes=(4,)).set_params(max_iter=5)
 assert_type(network, hmlc.MLPRegressor)
 assert_type(hmlc.MLPClassifier().fit(X_train, y_train), hmlc.MLPClassifier)
 assert_type(hmlc.LinearRegression().fit(X_train, X_train[:, 0]), hmlc.LinearRegression)
+network.partial_fit(X_train, X_train[:, 0]).fit(X_test, X_test[:, 0], np.ones(len(X_test)))
+assert_type(network.partial_fit(X_train, X_train[:, 0]), hmlc.MLPRegressor)
+stopped = hmlc.MLPClassifier(early_stopping=True, class_weight="balanced")
+stopped.fit(X_train, y_train, X_val=X_test, y_val=y_test)
+assert_type(stopped.best_validation_score_, float | None)
 columns = hmlc.PolynomialFeatures(degree=2).fit_transform(X_train)
 assert_type(columns, Any)  # an array, or the data frame that set_output asks for
 plots.clusters(clusters, X_train)
@@ -58,6 +63,8 @@ total = np.zeros(2)
 moments.update(rows, np.ones(4), np.zeros(1), total, total)
 
 hmlc.KMeans(n_cluster=3)  # type: ignore[call-arg]
+hmlc.MLPRegressor(loss="softmax")  # type: ignore[call-arg]
+hmlc.MLPClassifier(l2="small")  # type: ignore[arg-type]
 hmlc.KMeans(3)  # type: ignore[call-arg]
 hmlc.KMeans(n_clusters="three")  # type: ignore[arg-type]
 hmlc.LogisticRegression(solver="guess")  # type: ignore[arg-type]
