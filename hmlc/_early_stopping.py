@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmlc._network import Rows
 from hmlc._optimize import Objective
 from hmlc._progress import Report
 from hmlc._weights import total_weight
@@ -47,6 +48,29 @@ def hold_out(
                 "more rows of every class, a smaller validation_fraction, or X_val and y_val"
             )
     return is_held
+
+
+def parted(
+    rows: Rows, fraction: float, seed: int, codes: NDArray[np.intp] | None
+) -> tuple[Rows, Rows, NDArray[np.intp]]:
+    """Return all rows, weighing nothing where held out; those held out; and which the others are.
+
+    So no row that is learned from is copied.
+
+    Raises
+    ------
+    ValueError
+        If rows cannot be held out, or those that are, or are left, have no weight.
+    """
+    is_held = hold_out(len(rows.Y), fraction, seed, codes)
+    held = Rows(rows.X[is_held], rows.Y[is_held], rows.weights[is_held])
+    left = rows._replace(weights=np.where(is_held, rows.weights.dtype.type(0), rows.weights))
+    if not held.weights.any() or not left.weights.any():
+        raise ValueError(
+            "rows held out for validation, and rows to learn from, must have some weight; "
+            "sample_weight leaves one of them none"
+        )
+    return left, held, np.flatnonzero(~is_held)
 
 
 class Validation:

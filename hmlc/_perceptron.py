@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hmlc import _learning, _network, _optimize, _validate
 from hmlc._backend import kernels
-from hmlc._early_stopping import Validation, hold_out
+from hmlc._early_stopping import Validation, parted
 from hmlc._estimator import ConvergenceWarning, in_both_types
 from hmlc._learning import Learning
 from hmlc._network import Judge, Network, Problem, Rows
@@ -66,24 +66,13 @@ class Perceptron(Parameters):
         network = Network(sizes, self.activation, loss)
         known = self._known_learning(network) if self.warm_start and self._goes_on() else None
         rng = known.rng if known else _validate.random_generator(self.random_state)
-        is_learned_from, seed = None, known.split_seed if known else None
+        chosen, seed = np.arange(len(rows.Y)), known.split_seed if known else None
         if self.early_stopping and given is None:
             seed = int(rng.integers(2**63)) if seed is None else seed
-            is_held = hold_out(len(rows.Y), self.validation_fraction, seed, codes)
-            given = Rows(rows.X[is_held], rows.Y[is_held], rows.weights[is_held])
-            is_learned_from = ~is_held
-            rows = rows._replace(weights=np.where(is_held, 0, rows.weights))
-            if not given.weights.any() or not rows.weights.any():
-                raise ValueError(
-                    "rows held out for validation, and rows to learn from, must have some weight; "
-                    "sample_weight leaves one of them none"
-                )
+            rows, given, chosen = parted(rows, self.validation_fraction, seed, codes)
         rows = rows._replace(weights=weigh(rows.weights))
         learning = known or self._begun(network, rows, loss, rng, n_jobs)
         learning.split_seed = seed
-        chosen = (
-            np.arange(len(rows.Y)) if is_learned_from is None else np.flatnonzero(is_learned_from)
-        )
         if known is not None:
             _validate.check_finite(rows.X, "X")
         validation = self._validation(learning, given, rows.weights.dtype, n_jobs)
@@ -113,6 +102,7 @@ class Perceptron(Parameters):
             rng = _validate.random_generator(self.random_state)
             learning = self._begun(network, rows, loss, rng, n_jobs)
         self._learn(learning, rows, np.arange(len(rows.Y)), None, 1, quiet)
+        learning.idle = 0
         self._keep_learned(learning, rows.weights.dtype, True)
 
     def _begun(
@@ -136,10 +126,8 @@ class Perceptron(Parameters):
     ) -> Validation | None:
         if given is None:
             return None
-        targets, units = (
-            learning.targets(given.Y, np.dtype(np.float64)),
-            learning.units.astype(dtype),
-        )
+        targets = learning.targets(given.Y, _validate.FLOAT64)
+        units = learning.units.astype(dtype)
 
         def score(parameters: Array) -> float:
             outputs = learning.network.outputs(given.X, units, parameters.astype(dtype), n_jobs)
@@ -179,6 +167,8 @@ class Perceptron(Parameters):
         else:
             minimum = self._minimise(problem, learning, validation, max_iter, report)
             costs = minimum.cost_history[1 if learning.history else 0 :]
+        if validation is None:
+            learning.scores.clear()  # They are of other parameters.
         learning.parameters = validation.best_parameters if validation else minimum.parameters
         learning.history.extend(costs.tolist())
         learning.n_iter += minimum.n_iter

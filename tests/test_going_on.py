@@ -79,6 +79,16 @@ def test_early_stopping_goes_on_from_the_best(solver, rng):
 
 
 @unsettled
+def test_scores_of_other_weights_are_forgotten(rng):
+    X, y = rows(rng)
+    model = MLPClassifier(early_stopping=True, warm_start=True, max_iter=3, random_state=0)
+    assert model.fit(X, y).best_validation_score_ is not None
+    model.set_params(early_stopping=False).fit(X, y)
+    assert model.validation_scores_ is model.best_validation_score_ is None
+    assert model.best_loss_ == model.cost_history_.min()
+
+
+@unsettled
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_only_a_warm_start_goes_on(solver, rng):
     X, y = rows(rng)
