@@ -250,7 +250,7 @@ def test_the_quantile_is_that_of_repeated_scores(seed, n, share):
     w[0] = 1
     repeated = np.repeat(scores, w.astype(int))
     assert _upper_quantile(scores, w, share) == np.quantile(repeated, share, method="higher")
-    equal = _upper_quantile(scores, np.full(n, 1 / n), share)
+    equal = _upper_quantile(scores, np.full(n, 0.25), share)
     assert equal == np.quantile(scores, share, method="higher")
 
 
