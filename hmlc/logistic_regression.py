@@ -35,7 +35,7 @@ NEWTON_ENTRIES = 128 * 128
 
 SHIFT_ROWS = 4096
 """A mean over about so many rows is near enough to shift columns by."""
-SAMPLE_EVERY = 16
+SAMPLE_EVERY = 20
 """A sample is one block of rows in so many."""
 SAMPLE_STEPS = 10
 """Newton steps on the sample at most; where classes are separable they would not end."""
