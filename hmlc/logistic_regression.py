@@ -3,7 +3,7 @@
 import contextlib
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,37 +14,17 @@ from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 from hmlc._logistic_chunks import cost_of_nothing, in_units, learn_chunk, targets
 from hmlc._logistic_cost import LogisticCost, pick_blocks
+from hmlc._logistic_minima import sigmoid_minima, softmax_minimum
 from hmlc._network import Memory
-from hmlc._progress import (
-    Callback,
-    Report,
-    Reporter,
-    check_reporting,
-    counted_from,
-    quiet,
-    reporting,
-)
+from hmlc._progress import Callback, check_reporting, reporting
 from hmlc._weights import check_sample_weight, total_weight, with_class_weight
 from hmlc.features import FeatureMap, Moments, column_moments
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
 
-NEWTON_ENTRIES = 128 * 128
-"""Hessians of up to so many entries in all are worth their pass; beyond, L-BFGS is faster."""
-
 SHIFT_ROWS = 4096
 """A mean over about so many rows is near enough to shift columns by."""
-SAMPLE_EVERY = 20
-"""A sample is one block of rows in so many."""
-SAMPLE_STEPS = 10
-"""Newton steps on the sample at most; where classes are separable they would not end."""
-SAMPLE_FLOPS = 20_000_000
-"""A Hessian over all rows that costs less than this, some milliseconds, needs no sample."""
-EVENTS = 10
-"""Rows of the rarer outcome that a sample must hold for each parameter (Peduzzi et al. 1996)."""
-PATIENCE = 30
-"""Steps after which a sample's Hessian is not thought to be of use."""
 
 
 class LogisticRegression(Estimator):
@@ -211,11 +191,13 @@ class LogisticRegression(Estimator):
         starts = self._starts(len(classes) if len(classes) > 2 else 1, units, classes)
         problem = LogisticCost(columns, codes, weights, units, penalty, n_jobs)
         problem.is_fixed[-1] = not self.fit_intercept
+        limits = {"max_iter": self.max_iter, "tol": self.tol}
         with reporting(self) as reporter:
             if uses_softmax:
-                W, minima = self._fit_softmax(problem, starts, reporter)
+                minima = [softmax_minimum(problem, starts, {**limits, "report": reporter})]
             else:
-                W, minima = self._fit_sigmoids(problem, classes, starts, reporter)
+                minima = sigmoid_minima(problem, starts, classes, self.solver, limits, reporter)
+        W = np.stack([minimum.parameters for minimum in minima]).reshape(starts.shape)
         self._store(W, units, minima)
         self._memory = Memory()
         self.classes_ = classes
@@ -360,131 +342,6 @@ class LogisticRegression(Estimator):
                 every = max(1, len(columns) // SHIFT_ROWS)
                 return column_moments(pick_blocks(columns, every), n_jobs)
         return column_moments(columns, n_jobs, weights=weights)
-
-    def _options(self, problem: LogisticCost, report: Report) -> dict[str, Any]:
-        return {
-            "max_iter": self.max_iter,
-            "tol": self.tol,
-            "report": report,
-            "resolution": float(np.finfo(problem.units.dtype).eps),
-        }
-
-    def _fit_softmax(
-        self, problem: LogisticCost, starts: Vector, reporter: Reporter
-    ) -> tuple[Vector, list[_optimize.Minimum]]:
-        def objective(theta: Vector) -> tuple[float, Vector]:
-            cost, gradient = problem.softmax(theta.reshape(starts.shape))
-            return cost, gradient.reshape(-1)
-
-        steps = _optimize.lbfgs_steps(starts.reshape(-1), **self._options(problem, reporter))
-        minimum = _optimize.minimise(steps, objective)
-        return minimum.parameters.reshape(starts.shape), [minimum]
-
-    def _fit_sigmoids(
-        self, problem: LogisticCost, classes: Array, starts: Vector, reporter: Reporter
-    ) -> tuple[Vector, list[_optimize.Minimum]]:
-        """Fit a sigmoid per class, or for two classes one for the second."""
-        depth = len(problem.penalty)
-        chosen = np.arange(len(classes), dtype=np.intp) if len(classes) > 2 else np.ones(1, np.intp)
-        entries = len(chosen) * depth**2
-        reports = [reporter.of(f"class {classes[c]}" if len(chosen) > 1 else "") for c in chosen]
-        options = [self._options(problem, report) for report in reports]
-        if self.solver == "lbfgs" or (self.solver == "auto" and entries > NEWTON_ENTRIES):
-            steps = [
-                _optimize.lbfgs_steps(start, **each)
-                for start, each in zip(starts, options, strict=True)
-            ]
-            minima = self._minimise(problem.sigmoids, chosen, steps)
-        elif self.solver == "auto":
-            minima = self._fit_from_sample(problem, chosen, options, starts)
-        else:
-            minima = self._newton(problem, chosen, options, starts)
-        return np.stack([minimum.parameters for minimum in minima]), minima
-
-    @staticmethod
-    def _minimise(
-        evaluate: Callable[[Array, Vector], list[Any]],
-        chosen: Array,
-        problems: list[_optimize.Steps],
-    ) -> list[_optimize.Minimum]:
-        return _optimize.minimise_together(
-            problems, lambda which, points: evaluate(chosen[which], np.stack(points))
-        )
-
-    def _newton(
-        self,
-        problem: LogisticCost,
-        chosen: Array,
-        options: list[dict[str, Any]],
-        starts: Sequence[Vector] | Vector,
-        **changes: Any,
-    ) -> list[_optimize.Minimum]:
-        steps = [
-            _optimize.newton_steps(start, **{**each, **changes})
-            for start, each in zip(starts, options, strict=True)
-        ]
-        return self._minimise(problem.sigmoids_hessian, chosen, steps)
-
-    def _fit_from_sample(
-        self, problem: LogisticCost, chosen: Array, options: list[dict[str, Any]], starts: Vector
-    ) -> list[_optimize.Minimum]:
-        """Minimise by steps in the metric of a sample's Hessian, from the sample's minimum.
-
-        Newton's method sums the Hessian over the sample alone; L-BFGS, with that Hessian instead
-        of the identity, needs the gradient over all rows, which is several times cheaper (Byrd,
-        Chin, Neveitt and Nocedal 2011). Where the sample tells too little, Newton's method sees
-        to the rest.
-        """
-        near = self._sample_minima(problem, chosen, options, starts)
-        if near is None:
-            return self._newton(problem, chosen, options, starts)
-        max_iter = min(self.max_iter, PATIENCE)
-        steps = [
-            _optimize.lbfgs_steps(
-                there.parameters, **{**each, "max_iter": max_iter}, hessian=there.hessian
-            )
-            for there, each in zip(near, options, strict=True)
-        ]
-        minima = self._minimise(problem.sigmoids, chosen, steps)
-        if self.max_iter == max_iter or all(minimum.converged for minimum in minima):
-            return minima
-        ends = [minimum.parameters for minimum in minima]
-        rest = [
-            {
-                **each,
-                "max_iter": self.max_iter - max_iter,
-                "report": counted_from(minimum.n_iter, each["report"]),
-            }
-            for each, minimum in zip(options, minima, strict=True)
-        ]
-        later = self._newton(problem, chosen, rest, ends)
-        return [first.then(end) for first, end in zip(minima, later, strict=True)]
-
-    def _sample_minima(
-        self,
-        problem: LogisticCost,
-        chosen: Array,
-        options: list[dict[str, Any]],
-        starts: Sequence[Vector] | Vector,
-    ) -> list[_optimize.Minimum] | None:
-        """Return where a sample's cost is least, begun from where a sample of it is.
-
-        None where rows are too few to sample.
-        """
-        depth = len(problem.penalty)
-        if len(chosen) * depth**2 * len(problem.X) <= SAMPLE_FLOPS:
-            return None
-        sample = problem.sample(SAMPLE_EVERY)
-        if sample.fewest(chosen) < EVENTS * depth:
-            return None
-        near = self._sample_minima(sample, chosen, options, starts)
-        if near is not None:
-            starts = [there.parameters for there in near]
-        # At the sample's minimum all rows cost about depth / (2 rows) more than at their own
-        # (Akaike, IEEE Trans. Automatic Control 19, 1974): a step that gains less is in vain.
-        enough = depth / (2 * len(sample.codes))
-        few: dict[str, Any] = {"max_iter": SAMPLE_STEPS, "report": quiet, "enough": enough}
-        return self._newton(sample, chosen, options, starts, **few)
 
     def _store(self, W: Vector, units: Array, minima: list[_optimize.Minimum]) -> None:
         shift, inverse_scale = units.astype(np.float64)
