@@ -1,14 +1,14 @@
 """Minimises the cost of logistic regression by L-BFGS, Newton, or both from a sample."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmlc import _optimize
 from hmlc._logistic_cost import LogisticCost
-from hmlc._optimize import Minimum
+from hmlc._optimize import Minimum, Pairs
 from hmlc._progress import Reporter, counted_from, quiet
 
 Array = NDArray[Any]
@@ -31,25 +31,51 @@ PATIENCE = 30
 """Steps after which a sample's Hessian is not thought to be of use."""
 
 
+class Start(NamedTuple):
+    """Where minimisations begin: weights (k, depth), and what L-BFGS knows of the curvature there.
+
+    A softmax is one minimisation, with the first of `pairs`; sigmoids are k. The pairs of their
+    steps are added.
+    """
+
+    W: Vector
+    pairs: list[Pairs]
+
+
+def kept_pairs(pairs: list[Pairs]) -> dict[str, Array]:
+    """Return L-BFGS's pairs as arrays (m, 2, size) by name: "pairs0" of the first, and so on."""
+    return {
+        f"pairs{index}": np.stack([(s, y) for s, y, _ in each])
+        for index, each in enumerate(pairs)
+        if each
+    }
+
+
+def known_pairs(kept: dict[str, Array], index: int, size: int) -> Pairs:
+    """Return the pairs of a minimisation that `kept_pairs` made, if they are of this size."""
+    pairs = kept.get(f"pairs{index}")
+    return _optimize.pairs_of(() if pairs is None or pairs.shape[-1] != size else pairs)
+
+
 def _resolution(problem: LogisticCost) -> float:
     return float(np.finfo(problem.units.dtype).eps)
 
 
-def softmax_minimum(problem: LogisticCost, starts: Vector, options: Options) -> Minimum:
-    """Minimise the cost of one softmax from the weights `starts` (k, depth)."""
+def softmax_minimum(problem: LogisticCost, start: Start, options: Options) -> Minimum:
+    """Minimise the cost of one softmax."""
 
     def objective(theta: Vector) -> tuple[float, Vector]:
-        cost, gradient = problem.softmax(theta.reshape(starts.shape))
+        cost, gradient = problem.softmax(theta.reshape(start.W.shape))
         return cost, gradient.reshape(-1)
 
-    resolution = _resolution(problem)
-    steps = _optimize.lbfgs_steps(starts.reshape(-1), resolution=resolution, **options)
+    options = {**options, "resolution": _resolution(problem), "pairs": start.pairs[0]}
+    steps = _optimize.lbfgs_steps(start.W.reshape(-1), **options)
     return _optimize.minimise(steps, objective)
 
 
 def sigmoid_minima(
     problem: LogisticCost,
-    starts: Vector,
+    start: Start,
     classes: Array,
     solver: str,
     limits: Options,
@@ -57,7 +83,7 @@ def sigmoid_minima(
 ) -> list[Minimum]:
     """Minimise the cost of a sigmoid per class, or for two classes of one for the second."""
     chosen = np.arange(len(classes), dtype=np.intp) if len(classes) > 2 else np.ones(1, np.intp)
-    entries = len(chosen) * starts.shape[1] ** 2
+    entries = len(chosen) * start.W.shape[1] ** 2
     parts = [f"class {classes[c]}" if len(chosen) > 1 else "" for c in chosen]
     options = [
         {**limits, "resolution": _resolution(problem), "report": reporter.of(part)}
@@ -65,13 +91,13 @@ def sigmoid_minima(
     ]
     if solver == "lbfgs" or (solver == "auto" and entries > NEWTON_ENTRIES):
         steps = [
-            _optimize.lbfgs_steps(start, **each)
-            for start, each in zip(starts, options, strict=True)
+            _optimize.lbfgs_steps(w, pairs=pairs, **each)
+            for w, pairs, each in zip(*start, options, strict=True)
         ]
         return _minimise(problem.sigmoids, chosen, steps)
     if solver == "auto":
-        return _from_sample(problem, chosen, options, starts)
-    return _newton(problem, chosen, options, starts)
+        return _from_sample(problem, chosen, options, start.W)
+    return _newton(problem, chosen, options, start.W)
 
 
 def _minimise(

@@ -10,7 +10,7 @@ one pass over the data.
 import functools
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,7 +227,7 @@ Pairs = deque[tuple[Vector, Vector, float]]
 """Steps s and the gradient's changes y, with 1 / s'y: what L-BFGS knows of the curvature."""
 
 
-def pairs_of(steps_and_changes: Sequence[Matrix]) -> Pairs:
+def pairs_of(steps_and_changes: Iterable[Matrix]) -> Pairs:
     """Return L-BFGS's pairs, of as many as it keeps, each given as (s, y)."""
     pairs: Pairs = deque(maxlen=LBFGS_MEMORY)
     for s, y in steps_and_changes:

@@ -214,7 +214,7 @@ class Perceptron(Parameters):
             rate = self.learning_rate or LEARNING_RATES[self.solver]
             return _optimize.gradient_descent(objective, start, learning_rate=rate, **limits)
         resolution = float(np.finfo(problem.Y.dtype).eps)
-        pairs = _optimize.pairs_of(list(learning.memory.get("pairs", ())))
+        pairs = _optimize.pairs_of(learning.memory.get("pairs", ()))
         steps = _optimize.lbfgs_steps(start, resolution=resolution, pairs=pairs, **limits)
         minimum = _optimize.minimise(steps, objective)
         learning.memory.pop("pairs", None)

@@ -14,7 +14,7 @@ from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 from hmlc._logistic_chunks import cost_of_nothing, in_units, learn_chunk, targets
 from hmlc._logistic_cost import LogisticCost, pick_blocks
-from hmlc._logistic_minima import sigmoid_minima, softmax_minimum
+from hmlc._logistic_minima import Start, kept_pairs, known_pairs, sigmoid_minima, softmax_minimum
 from hmlc._network import Memory
 from hmlc._progress import Callback, check_reporting, reporting
 from hmlc._weights import check_sample_weight, total_weight, with_class_weight
@@ -63,7 +63,8 @@ class LogisticRegression(Estimator):
         Iterations end when no entry of J's gradient, with respect to the coefficients of the
         columns as fitted (in standard units, or as given), is larger.
     warm_start : bool
-        Whether `fit` begins at the coefficients that there are, for the same classes and columns.
+        Whether `fit` begins at the coefficients that there are, for the same classes and columns,
+        with what L-BFGS knows of the curvature where the columns' units are the same, too.
     n_jobs : int, optional
         Threads: None is HMLC_NUM_THREADS or all processors, -1 all. It does not change results.
     verbose : int or bool
@@ -176,7 +177,7 @@ class LogisticRegression(Estimator):
         features = self._check_parameters()
         matrix = _validate.as_matrix(X)
         classes, codes = _validate.check_classes(y, len(matrix), None)
-        uses_softmax = len(classes) > 2 and self.multi_class != "ovr"
+        uses_softmax = self._uses_softmax(len(classes))
         if uses_softmax and self.solver == "newton":
             raise ValueError(
                 "solver='newton' fits sigmoids: two classes, or multi_class='ovr'; got "
@@ -188,18 +189,18 @@ class LogisticRegression(Estimator):
         units = self._units(columns, weights, n_jobs)
         penalty = np.full(columns.shape[1] + 1, float(self.l2))
         penalty[-1] = 0
-        starts = self._starts(len(classes) if len(classes) > 2 else 1, units, classes)
+        start = self._start(len(classes) if len(classes) > 2 else 1, units, classes)
         problem = LogisticCost(columns, codes, weights, units, penalty, n_jobs)
         problem.is_fixed[-1] = not self.fit_intercept
         limits = {"max_iter": self.max_iter, "tol": self.tol}
         with reporting(self) as reporter:
             if uses_softmax:
-                minima = [softmax_minimum(problem, starts, {**limits, "report": reporter})]
+                minima = [softmax_minimum(problem, start, {**limits, "report": reporter})]
             else:
-                minima = sigmoid_minima(problem, starts, classes, self.solver, limits, reporter)
-        W = np.stack([minimum.parameters for minimum in minima]).reshape(starts.shape)
+                minima = sigmoid_minima(problem, start, classes, self.solver, limits, reporter)
+        W = np.stack([minimum.parameters for minimum in minima]).reshape(start.W.shape)
         self._store(W, units, minima)
-        self._memory = Memory()
+        self._memory = kept_pairs(start.pairs) if self.warm_start else Memory()
         self.classes_ = classes
         self._features = features
         self._keep_features(X, matrix)
@@ -252,7 +253,7 @@ class LogisticRegression(Estimator):
         dtype = _validate.compute_dtype(matrix)
         weights = check_sample_weight(sample_weight, len(matrix), dtype)
         weights = with_class_weight(weights, self.class_weight, classes, codes)
-        loss = "softmax" if len(classes) > 2 and self.multi_class != "ovr" else "logistic"
+        loss = "softmax" if self._uses_softmax(len(classes)) else "logistic"
         if is_first:
             columns = features.fit(matrix, n_jobs)
             units = self._units(columns, weights, n_jobs)
@@ -263,7 +264,11 @@ class LogisticRegression(Estimator):
             features = self._features
             columns, units = features.transform(matrix), self._weights_and_units[dtype][1]
             W, history = self._weights_and_units[_validate.FLOAT64][0], self.cost_history_.tolist()
-            memory = {name: array.copy() for name, array in self._memory.items()}
+            memory = {
+                name: array.copy()
+                for name, array in self._memory.items()
+                if not name.startswith("pairs")
+            }
         chunk = columns, targets(codes, len(classes), dtype), weights, units
         W, cost = learn_chunk(
             chunk, W, loss, self.l2, memory, fit_intercept=self.fit_intercept, n_jobs=n_jobs
@@ -276,18 +281,31 @@ class LogisticRegression(Estimator):
             self._keep_features(X, matrix)
         return self
 
-    def _starts(self, k: int, units: Array, classes: Array) -> Vector:
-        """Return where k score columns begin: at 0, or at the coefficients that there are."""
+    def _uses_softmax(self, n_classes: int) -> bool:
+        return n_classes > 2 and self.multi_class != "ovr"
+
+    def _start(self, k: int, units: Array, classes: Array) -> Start:
+        """Return where k score columns begin: at 0, or where the last fit ended.
+
+        What L-BFGS knows of the curvature holds in the same units alone.
+        """
+        nothing = [known_pairs({}, c, 0) for c in range(k)]
         if not (self.warm_start and hasattr(self, "n_features_in_")):
-            return np.zeros((k, units.shape[1] + 1))
+            return Start(np.zeros((k, units.shape[1] + 1)), nothing)
         _validate.check_known_classes(classes, self.classes_)
-        W, known = self._weights_and_units[_validate.FLOAT64]
+        W, known = (
+            self._weights_and_units[_validate.FLOAT64][0],
+            self._weights_and_units[units.dtype][1],
+        )
         if known.shape != units.shape or len(W) != k:
             raise ValueError(
                 f"warm_start=True goes on with the same columns: the coefficients are of "
                 f"{known.shape[1]}, X and its features make {units.shape[1]}"
             )
-        return in_units(W, known, units)
+        if np.array_equal(known, units):
+            size = W.size if self._uses_softmax(len(classes)) else W.shape[1]
+            return Start(W, [known_pairs(self._memory, c, size) for c in range(k)])
+        return Start(in_units(W, known, units), nothing)
 
     def _check_parameters(self) -> FeatureMap:
         _validate.check_number(self.l2, "l2", low=0)

@@ -127,6 +127,33 @@ def test_a_warm_start_begins_where_the_last_fit_ended(solver, classes, rng):
 
 
 @unsettled
+@pytest.mark.parametrize("multi_class", ["softmax", "ovr"])
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_lbfgs_goes_on_to_the_bit(multi_class, classes, is_saved, rng, dtype, tmp_path):
+    X, y = rows(rng, classes=classes)
+    X = X.astype(dtype)
+    options = {"solver": "lbfgs", "multi_class": multi_class, "tol": 0, "l2": 1e-3}
+    whole = LogisticRegression(max_iter=9, **options).fit(X, y)
+    model = LogisticRegression(max_iter=4, warm_start=True, **options).fit(X, y)
+    if is_saved:
+        hmlc.save(model, tmp_path / "model")
+        model = hmlc.load(tmp_path / "model")
+    model.set_params(max_iter=5).fit(X, y)
+    assert model.coef_.tobytes() == whole.coef_.tobytes()
+    assert model.cost_history_.tolist() == whole.cost_history_[4:].tolist()
+
+
+@unsettled
+def test_what_lbfgs_knows_of_another_problem_is_not_used(rng):
+    X, y = rows(rng, classes=3)
+    model = LogisticRegression(max_iter=4, warm_start=True).fit(X, y)
+    model.set_params(multi_class="ovr", solver="lbfgs", max_iter=1000).fit(X, y)
+    best = LogisticRegression(multi_class="ovr").fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), best.predict_proba(X), atol=1e-4)
+
+
+@unsettled
 def test_a_warm_start_on_other_rows_keeps_the_scores(rng):
     X, y = rows(rng)
     model = LogisticRegression(warm_start=True, max_iter=1).fit(X, y)

@@ -170,7 +170,7 @@ def _logistic_state(model: Any) -> State:
         **_public(model, *names),
         "weights": model._weights_and_units[np.dtype(np.float64)][0],
         "units": model._weights_and_units[model.coef_.dtype][1],
-        **{f"chunks.{name}": array for name, array in model._memory.items()},
+        **{f"memory.{name}": array for name, array in model._memory.items()},
         **_features_state(model._features),
     }
 
@@ -190,12 +190,17 @@ def _restore_logistic(model: Any, state: Reader) -> None:
     model._features = _restored_features(state, model.n_features_in_, width)
     shapes = {"moments": (2, weights.size), "powers": (2,), "steps": (1,)}
     model._memory = {}
-    if state.is_array("chunks.moments"):
+    if state.is_array("memory.moments"):
         for name, shape in shapes.items():
-            model._memory[name] = state.array(f"chunks.{name}", shape, _validate.FLOATS)
+            model._memory[name] = state.array(f"memory.{name}", shape, _validate.FLOATS)
         steps = float(model._memory["steps"][0])
         if model._memory["powers"].dtype != np.float64 or not 0 <= steps < 2**53:
-            raise ValueError("chunks.powers or chunks.steps is not what Adam remembers")
+            raise ValueError("memory.powers or memory.steps is not what Adam remembers")
+    is_one = rows > 1 and model.multi_class != "ovr"
+    for index in range(1 if is_one else rows):
+        name, size = f"pairs{index}", weights.size if is_one else width + 1
+        if state.is_array(f"memory.{name}"):
+            model._memory[name] = state.array(f"memory.{name}", (None, 2, size))
 
 
 def _k_means_state(model: Any) -> State:
