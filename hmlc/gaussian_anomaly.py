@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _validate, _weights
+from hmlc import _labels, _validate, _weights
 from hmlc._backend import kernels
 from hmlc._estimator import Estimator
 from hmlc._gaussian import Gaussian, gaussian_of, log_density, tail_threshold
@@ -296,7 +296,7 @@ def _anomaly_labels(y: Any, n_rows: int) -> NDArray[np.uint8] | None:
     values = np.asarray(y)
     _validate.check_same_length(values, n_rows, "y")
     if np.isin(values, (0, 1)).all():
-        return _validate.check_flags(y, "y")
+        return _labels.check_flags(y, "y")
     warnings.warn(
         "y holds other values than 0 and 1 (1 is an anomaly), so it is not used; the threshold is "
         "set by contamination",

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _optimize, _passes, _validate
+from hmlc import _labels, _optimize, _passes, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 from hmlc._logistic_chunks import cost_of_nothing, in_units, learn_chunk, targets
@@ -176,7 +176,7 @@ class LogisticRegression(Estimator):
         """
         features = self._check_parameters()
         matrix = _validate.as_matrix(X)
-        classes, codes = _validate.check_classes(y, len(matrix), None)
+        classes, codes = _labels.check_classes(y, len(matrix), None)
         uses_softmax = self._uses_softmax(len(classes))
         if uses_softmax and self.solver == "newton":
             raise ValueError(
@@ -248,8 +248,8 @@ class LogisticRegression(Estimator):
             )
         is_first = not hasattr(self, "n_features_in_")
         matrix = self._as_chunk(X, is_first)
-        classes = _validate.classes_of_chunk(classes, None if is_first else self.classes_)
-        codes = _validate.codes_among(classes, y, len(matrix))
+        classes = _labels.classes_of_chunk(classes, None if is_first else self.classes_)
+        codes = _labels.codes_among(classes, y, len(matrix))
         dtype = _validate.compute_dtype(matrix)
         weights = check_sample_weight(sample_weight, len(matrix), dtype)
         weights = with_class_weight(weights, self.class_weight, classes, codes)
@@ -292,7 +292,7 @@ class LogisticRegression(Estimator):
         nothing = [known_pairs({}, c, 0) for c in range(k)]
         if not (self.warm_start and hasattr(self, "n_features_in_")):
             return Start(np.zeros((k, units.shape[1] + 1)), nothing)
-        _validate.check_known_classes(classes, self.classes_)
+        _labels.check_known_classes(classes, self.classes_)
         W, known = (
             self._weights_and_units[_validate.FLOAT64][0],
             self._weights_and_units[units.dtype][1],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes, _validate, _weights
+from hmlc import _labels, _passes, _validate, _weights
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -67,14 +67,14 @@ def _test_rows(test_size: Any, n_rows: int) -> int:
     return n_test
 
 
-def _labels(y_true: Any, y_predicted: Any) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+def _both_labels(y_true: Any, y_predicted: Any) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
     """Return the sorted distinct labels of both, and for every row the indices of its two."""
     true, predicted = np.asarray(y_true), np.asarray(y_predicted)
     n_rows = true.size
     if n_rows == 0:
         raise ValueError("y_true is empty: at least one label is required")
-    true_classes, true_codes = _validate.check_labels(true, n_rows, "y_true")
-    predicted_classes, predicted_codes = _validate.check_labels(predicted, n_rows, "y_predicted")
+    true_classes, true_codes = _labels.check_labels(true, n_rows, "y_true")
+    predicted_classes, predicted_codes = _labels.check_labels(predicted, n_rows, "y_predicted")
     if (true.dtype.kind in "US") != (predicted.dtype.kind in "US") and "O" not in (
         true.dtype.kind,
         predicted.dtype.kind,
@@ -111,7 +111,7 @@ def accuracy(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> float:
     >>> accuracy(["a", "b", "b", "a"], ["a", "b", "a", "a"])
     0.75
     """
-    _, true, predicted = _labels(y_true, y_predicted)
+    _, true, predicted = _both_labels(y_true, y_predicted)
     weights = _row_weights(sample_weight, len(true))
     return float(np.sum(weights * (true == predicted)) / np.sum(weights))
 
@@ -139,7 +139,7 @@ def confusion_matrix(y_true: Any, y_predicted: Any, sample_weight: Any = None) -
     array([[1, 1],
            [0, 2]])
     """
-    classes, true, predicted = _labels(y_true, y_predicted)
+    classes, true, predicted = _both_labels(y_true, y_predicted)
     n = len(classes)
     places = true * n + predicted
     if sample_weight is None:
@@ -166,7 +166,7 @@ def f1(y_true: Any, y_predicted: Any, sample_weight: Any = None, *, positive: An
     >>> f1([1, 1, 0, 0], [1, 0, 1, 0])
     0.5
     """
-    classes, true, predicted = _labels(y_true, y_predicted)
+    classes, true, predicted = _both_labels(y_true, y_predicted)
     is_true, is_predicted = (classes == positive)[true], (classes == positive)[predicted]
     weights = _row_weights(sample_weight, len(true))
     hits = float(np.sum(weights[is_true & is_predicted]))
@@ -278,7 +278,7 @@ def silhouette_samples(X: Any, labels: Any, *, n_jobs: int | None = None) -> NDA
     array([ 0.846,  0.818, -0.3  ,  0.412])
     """
     matrix = _validate.check_matrix(X)
-    clusters, codes = _validate.check_labels(labels, len(matrix), "labels")
+    clusters, codes = _labels.check_labels(labels, len(matrix), "labels")
     if not 2 <= len(clusters) < len(matrix):
         raise ValueError(
             "labels must name at least 2 clusters, and fewer than there are rows; got "

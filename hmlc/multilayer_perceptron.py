@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _early_stopping, _network, _validate
+from hmlc import _early_stopping, _labels, _network, _validate
 from hmlc._estimator import most_probable
 from hmlc._network import Rows
 from hmlc._perceptron import Perceptron
@@ -100,9 +100,9 @@ class MLPClassifier(Perceptron):
         """
         loss = self._check_parameters_and_loss()
         matrix = _validate.as_matrix(X)
-        classes, codes = _validate.check_classes(y, len(matrix))
+        classes, codes = _labels.check_classes(y, len(matrix))
         if self.warm_start and self._goes_on():
-            _validate.check_known_classes(classes, self.classes_)
+            _labels.check_known_classes(classes, self.classes_)
         X_val = self._validation_rows(X_val, y_val, matrix.shape[1])
         given = None if X_val is None else self._given(X_val, y_val, classes)
         self._fit(
@@ -159,8 +159,8 @@ class MLPClassifier(Perceptron):
                 f"None or a dict; got {self.class_weight!r}"
             )
         matrix = self._as_chunk(X, is_first=not self._goes_on())
-        known = _validate.classes_of_chunk(classes, self.classes_ if self._goes_on() else None)
-        codes = _validate.codes_among(known, y, len(matrix))
+        known = _labels.classes_of_chunk(classes, self.classes_ if self._goes_on() else None)
+        codes = _labels.codes_among(known, y, len(matrix))
         rows = self._rows(matrix, codes, len(known), sample_weight)
         weights = with_class_weight(rows.weights, self.class_weight, known, codes)
         is_first = not self._goes_on()
@@ -182,7 +182,7 @@ class MLPClassifier(Perceptron):
         return Rows(X, targets, check_sample_weight(sample_weight, len(X), dtype))
 
     def _given(self, X_val: Array, y_val: Any, classes: Array) -> Rows:
-        codes = _validate.codes_among(classes, y_val, len(X_val), "y_val")
+        codes = _labels.codes_among(classes, y_val, len(X_val), "y_val")
         return self._rows(X_val, codes, len(classes), None)
 
     def _score_outputs(self, targets: Array, outputs: Array, weights: Array) -> float:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _validate, _weights
+from hmlc import _labels, _validate, _weights
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -93,7 +93,7 @@ def select_threshold(labels: Any, scores: Any, sample_weight: Any = None) -> Thr
     >>> threshold, f1
     (-4.5, 1.0)
     """
-    flags = _validate.check_flags(labels, "labels")
+    flags = _labels.check_flags(labels, "labels")
     values = _validate.check_scores(scores, len(flags))
     weights = _weights.check_sample_weight(sample_weight, len(flags), values.dtype)
     if not weights.all():

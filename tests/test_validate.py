@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hmlc import _validate
+from hmlc import _labels, _validate
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_bad_targets(y, kind, message):
 def test_bad_labels(y, kind, message):
     y = np.array(y, object) if isinstance(y, list) and None in y else y
     with pytest.raises(kind, match=message):
-        _validate.check_labels(y, 3)
+        _labels.check_labels(y, 3)
 
 
 @pytest.mark.parametrize("y", [["b", "a", "b"], [True, False, True], [5, -3, 5], [1.0, 0.0, 1.0]])
 def test_labels_become_codes(y):
-    classes, codes = _validate.check_labels(y, 3)
+    classes, codes = _labels.check_labels(y, 3)
     np.testing.assert_array_equal(classes[codes], y)
     assert codes.tolist() == [1, 0, 1]
 
@@ -162,7 +162,7 @@ def test_labels_are_numbered_as_by_unique(dtype, low, high, n, rng):
         low, high = max(low, np.iinfo(dtype).min), min(high, np.iinfo(dtype).max)
     y = rng.integers(low, high + 1, n).astype(dtype)
     for labels in (y, y[::-1], np.repeat(y, 2)[::2]):
-        classes, codes = _validate.check_labels(labels, n, dtype=None)
+        classes, codes = _labels.check_labels(labels, n, dtype=None)
         expected, inverse = np.unique(labels, return_inverse=True)
         np.testing.assert_array_equal(classes, expected)
         np.testing.assert_array_equal(codes, inverse)
