@@ -43,15 +43,16 @@ if hmlc_linalg_select() < 0:
 # LANES of simd.h is at most this.
 cdef Py_ssize_t lanes = 16
 
-# Of up to this many targets a product needs no panels of W: HMLC_FEW_ROWS rows or not.
-DEF NARROW = 4
+cdef enum:
+    # Of up to this many targets a product needs no panels of W: HMLC_FEW_ROWS rows or not.
+    NARROW = 4
+    # Numbers in X: most for one call, for Ctrl-C is answered after it; least for a helper; a piece.
+    SHORT = 4194304
+    SHARED = 262144
+    PIECE = 32768
+
 # Looked up once, for a row's answer takes no longer.
 cdef object empty = np.empty, float32 = np.dtype(np.float32), float64 = np.dtype(np.float64)
-
-# Numbers in X: most for one call, for Ctrl-C is answered after it; least for a helper; in a piece.
-DEF SHORT = 1 << 22
-DEF SHARED = 1 << 18
-DEF PIECE = 1 << 15
 
 
 def dot(const real[::1] a, const real[::1] b):

@@ -134,7 +134,7 @@ INLINE real separator(real a, real b) {
 
 /* sums[i] = what the rows of the first i of n sorted keys weigh: those with the label 0, or others,
  * as `are_anomalies` says. Rows of equal keys are summed in order, in the place of the first of
- * them, which is searched for without a branch. */
+ * them. */
 static void sum_weights(const real *scores, const uint8_t *labels, const real *weights,
                         ptrdiff_t rows, int are_anomalies, const sort_key *sorted, ptrdiff_t n,
                         double *sums) {
