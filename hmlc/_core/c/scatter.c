@@ -13,7 +13,7 @@
 /* A tile is at most ROWS rows of S, which lie in one panel, by PANELS panels: as many sums as the
  * registers hold, for a broadcast then feeds several products. */
 enum {
-    ROWS = LANES % TILE_ROWS && LANES < 16 ? 4 : TILE_ROWS,
+    ROWS = TILE_ROWS,
     PANELS = REGS == 1 ? 3 : 1,
 };
 
@@ -138,8 +138,8 @@ typedef struct {
     ptrdiff_t stride;
 } fetch;
 
-/* acc[r][g] += sum over the block's rows of column r of `left` times panel g of `right`. */
-INLINE void tile_products(int rows, int panels, const real *left, const real *right,
+/* acc[r][g] += sum over the block's rows of column left[r] times panel g of `right`. */
+INLINE void tile_products(int rows, int panels, const real *const left[], const real *right,
                           ptrdiff_t depth, fetch next, vec acc[MOST_ROWS][MOST_PANELS]) {
     for (ptrdiff_t p = 0; p < depth; p++) {
         prefetch(next.address + (uintptr_t)(p * next.stride));
@@ -149,7 +149,7 @@ INLINE void tile_products(int rows, int panels, const real *left, const real *ri
             b[g] = v_load(right + g * PANEL + p * LANES);
         UNROLL
         for (int r = 0; r < rows; r++) {
-            const vec a = v_set(left[p * LANES + r]);
+            const vec a = v_set(left[r][p * LANES]);
             UNROLL
             for (int g = 0; g < panels; g++)
                 acc[r][g] = v_fma(a, b[g], acc[r][g]);
@@ -167,13 +167,15 @@ INLINE void widen(const real *restrict values, ptrdiff_t count, double *restrict
 INLINE void add_tile(int rows, int panels, const block *b, ptrdiff_t i, ptrdiff_t c, fetch next,
                      double *S) {
     vec acc[MOST_ROWS][MOST_PANELS];
+    const real *left[MOST_ROWS];
     UNROLL
     for (int r = 0; r < rows; r++) {
+        left[r] = panel_at(b, i + r) + (i + r) % LANES;
         UNROLL
         for (int g = 0; g < panels; g++)
             acc[r][g] = v_set(0);
     }
-    tile_products(rows, panels, panel_at(b, i) + i % LANES, panel_at(b, c), b->rows, next, acc);
+    tile_products(rows, panels, left, panel_at(b, c), b->rows, next, acc);
     real products[MOST_ROWS][MOST_PANELS][LANES];
     UNROLL
     for (int r = 0; r < rows; r++) {
@@ -215,7 +217,7 @@ static void add_products(const block *b, ptrdiff_t start, double *S) {
     fetch next = {(uintptr_t)(b->X + b->rows * b->d), (bytes / count + b->rows - 1) / b->rows};
     for (ptrdiff_t c = 0; c < b->stop; c += PANELS * LANES)
         for (ptrdiff_t i = max_of(start, c), rows; i < b->stop; i += rows) {
-            rows = min_of(min_of(ROWS, LANES - i % LANES), b->stop - i);
+            rows = min_of(ROWS, b->stop - i);
             const ptrdiff_t panels = min_of(PANELS, panels_of(i + rows) - c / LANES);
             tiles[rows - 1][panels - 1](b, i, c, next, S);
             next.address += (uintptr_t)(next.stride * b->rows);
