@@ -86,7 +86,7 @@ def features(make: Maker) -> Iterator[Job]:
     X, out = make.normal(N, D), make.empty(N, D)
     shape = f"{N:,} x {D}"
     moments = np.zeros(1), np.zeros(D), np.zeros(D)
-    yield Job("moments.update", shape, (X, *moments), Work(4 * N * D, N * D))
+    yield Job("moments.update", shape, (X, make.weights(N), *moments), Work(4 * N * D, N * D))
     standard = X, make.normal(D), make.positive(D), out
     yield Job("moments.standardise", shape, standard, Work(2 * N * D, N * D, N * D))
     few, n = X[:100_000, :10].copy(), 100_000
@@ -106,9 +106,9 @@ def linear(make: Maker) -> Iterator[Job]:
     for n, d in ((N, D), (100_000, 200), (WIDE_N, WIDE)):
         X, y = make.normal(n, d), make.normal(n, 1)
         m = d + 1
-        sums = np.zeros(1), np.zeros(m), np.zeros(m), np.zeros((m, m))
+        sums = np.zeros(2), np.zeros(m), np.zeros(m), np.zeros((m, m))
         least = Work(n * m * (m + 1), n * m)
-        yield Job("scatter.update", f"{n:,} x {d}", (X, y, *sums, 0, m), least)
+        yield Job("scatter.update", f"{n:,} x {d}", (X, y, make.weights(n), *sums, 0, m), least)
         del X, y
     if make.dtype == np.float32:
         return  # The small dense updates are float64.
@@ -170,42 +170,45 @@ def scores(make: Maker) -> Iterator[Job]:
 def clusters(make: Maker) -> Iterator[Job]:
     for n, d, k in ((N, 8, 16), (100_000, 64, 100), (WIDE_N, WIDE, K)):
         X, shift, centres = make.normal(n, d), make.empty(d), make.normal(k, d)
-        labels, counts = np.zeros(n, np.int32), np.zeros(k, np.int64)
+        labels, counts = np.zeros(n, np.int32), np.zeros(k)
         shape, product = f"{n:,} x {d}, k {k}", 2 * n * d * k
-        sums = np.zeros((k, d))
+        sums, weights = np.zeros((k, d)), make.weights(n)
         yield Job(
-            "k_means.lloyd", shape, (X, shift, centres, sums, counts),
+            "k_means.lloyd", shape, (X, weights, shift, centres, sums, counts),
             Work(product + n * d, n * d),
         )  # fmt: skip
         yield Job(
-            "k_means.settle", shape, (X, shift, centres, centres, labels, counts, np.zeros(1)),
+            "k_means.settle", shape,
+            (X, weights, shift, centres, centres, labels, counts, np.zeros(1)),
             Work(product + 3 * n * d, n * d),
         )  # fmt: skip
         yield Job("k_means.assign", shape, (X, shift, centres, labels), Work(product, n * d))
         if d == WIDE:
             bounds = make.empty(k, n), make.empty(n) + np.inf
-            bounded = X, shift, centres, make.empty(k) + 0.01, labels - 1, *bounds, sums, counts
+            bounded = X, weights, shift, centres, make.empty(k) + 0.01, labels - 1, *bounds, sums
             yield Job("k_means.lloyd_bounded", shape, bounded, Work(product + n * d, n * d))
     n, d, k = 200_000, 128, 10
     X, candidates, closest = make.normal(n, d), make.normal(k, d), make.positive(n) * 50
-    shape = f"{n:,} x {d}"
+    shape, weights = f"{n:,} x {d}", make.weights(n)
     labels = make.rng.integers(0, k, n).astype(np.int32)
     yield Job(
-        "k_means.inertia", shape, (X, candidates, labels, make.empty(n), np.zeros(1)),
+        "k_means.inertia", shape, (X, weights, candidates, labels, make.empty(n), np.zeros(1)),
         Work(3 * n * d, n * d, n),
     )  # fmt: skip
     yield Job(
         "k_means.potentials", f"{shape}, {k} candidates",
-        (X, candidates, closest, np.zeros(k)), Work(2 * n * d * k, n * d),
+        (X, weights, candidates, closest, np.zeros(k)), Work(2 * n * d * k, n * d),
     )  # fmt: skip
     totals = np.zeros(-(-n // 256))
-    approached = X, candidates[0], closest.copy(), totals
+    approached = X, weights, candidates[0], closest.copy(), totals
     yield Job("k_means.approach", shape, approached, Work(3 * n * d, n * d, n))
     pool, room = make.normal(128, d), 32_000
     lists = np.zeros(room, np.int32), np.zeros(room, np.int64), make.empty(room)
+    unknown = np.full(n, -1, np.int32), make.empty(0, 128)
     yield Job(
         "k_means.nearer", f"{shape}, 128 candidates",
-        (X, make.empty(d), pool, make.positive(n), 0, *lists), Work(2 * n * d * 128, n * d),
+        (X, make.empty(d), pool, make.positive(n), *unknown, 0, *lists),
+        Work(2 * n * d * 128, n * d),
     )  # fmt: skip
     yield Job(
         "k_means.distances", f"{shape}, k {k}", (X, candidates, make.empty(n, k)),

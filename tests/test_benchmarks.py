@@ -1,5 +1,7 @@
 """The comparison with other libraries: what it refuses, what it times, what it draws."""
 
+import importlib
+import inspect
 import json
 import sys
 import textwrap
@@ -157,6 +159,10 @@ def test_every_kernel_is_profiled(monkeypatch):
     monkeypatch.setattr(kernels, "N", 2000)
     monkeypatch.setattr(kernels, "WIDE_N", 600)
     assert kernels.missing() == set()
+    for job in (job for group in kernels.GROUPS for job in group(kernels.Maker("float64"))):
+        family, name = job.kernel.split(".")
+        kernel = getattr(importlib.import_module(f"hmlc._core.{family}"), name)
+        inspect.signature(kernel).bind(*job.arguments)
     assert {workload.kernel for workload in WORKLOADS} >= kernels.UNBOUNDED
 
 
