@@ -34,6 +34,8 @@ def check_sample_weight(sample_weight: Any, n_rows: int, dtype: np.dtype[Any]) -
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array")
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
+    if weights.strides == (0,) and n_rows > 1:
+        return check_sample_weight(float(weights[0]), n_rows, dtype)
     with np.errstate(over="ignore"):
         weights = np.ascontiguousarray(weights, dtype)
     _validate.check_finite(weights, "sample_weight")

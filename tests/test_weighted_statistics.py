@@ -15,6 +15,7 @@ import hmlc
 from hmlc import GaussianAnomalyDetector, LinearRegression, StandardScaler, metrics
 from hmlc import select_threshold as select
 from hmlc._scatter import column_scatter
+from hmlc._weights import check_sample_weight
 from hmlc.features import column_moments
 from hmlc.gaussian_anomaly import _upper_quantile
 
@@ -341,3 +342,10 @@ def test_bad_weights_are_refused_and_nothing_learned(make, match):
         with pytest.raises(ValueError, match=match):
             getattr(model, method)(X, target(make, y), WRONG[match])
     assert as_bytes(model) == before
+
+
+def test_weights_that_were_checked_stay_one_number():
+    once = check_sample_weight(None, 5, np.dtype(np.float64))
+    again = check_sample_weight(once, 5, np.dtype(np.float32))
+    assert again.strides == once.strides == (0,)
+    assert again.dtype == np.float32
