@@ -15,6 +15,7 @@
 enum {
     ROWS = TILE_ROWS,
     PANELS = REGS == 1 ? 3 : 1,
+    LEFT_PANELS = 16, /* of S, whose rows are taken together */
 };
 
 /* The origin is moved to the mean whenever rows weigh so many times what those did that it was the
@@ -175,6 +176,10 @@ INLINE void add_tile(int rows, int panels, const block *b, ptrdiff_t i, ptrdiff_
         for (int g = 0; g < panels; g++)
             acc[r][g] = v_set(0);
     }
+    const ptrdiff_t m = b->d + b->t;
+    for (int r = 0; r < rows; r++)
+        for (int g = 0; g < panels * LANES; g += 8)
+            prefetch((uintptr_t)(S + (i + r) * m + c + g));
     tile_products(rows, panels, left, panel_at(b, c), b->rows, next, acc);
     real products[MOST_ROWS][MOST_PANELS][LANES];
     UNROLL
@@ -208,20 +213,27 @@ typedef void tile(const block *b, ptrdiff_t i, ptrdiff_t c, fetch next, double *
 FOR_ROWS(TILES)
 static tile *const tiles[MOST_ROWS][MOST_PANELS] = {FOR_ROWS(SHAPES)};
 
-/* S's rows [start, stop), down to the diagonal. */
+/* S's rows [start, stop), of at most LEFT_PANELS panels, down to the diagonal. */
+static void add_rows_of(const block *b, ptrdiff_t start, ptrdiff_t stop, fetch *next, double *S) {
+    for (ptrdiff_t c = 0; c < stop; c += PANELS * LANES)
+        for (ptrdiff_t i = max_of(start, c), rows; i < stop; i += rows) {
+            rows = min_of(ROWS, stop - i);
+            const ptrdiff_t panels = min_of(PANELS, panels_of(i + rows) - c / LANES);
+            tiles[rows - 1][panels - 1](b, i, c, *next, S);
+            next->address += (uintptr_t)(next->stride * b->rows);
+        }
+}
+
+/* S's rows [start, stop), down to the diagonal: some of them with all columns before the next, so
+ * that their panels stay in L2 while those of the columns go through L1. */
 static void add_products(const block *b, ptrdiff_t start, double *S) {
     ptrdiff_t count = 0;
     for (ptrdiff_t c = 0; c < b->stop; c += PANELS * LANES)
         count += (b->stop - max_of(start, c) + ROWS - 1) / ROWS;
     const ptrdiff_t bytes = b->rows * b->d * (ptrdiff_t)sizeof(real);
     fetch next = {(uintptr_t)(b->X + b->rows * b->d), (bytes / count + b->rows - 1) / b->rows};
-    for (ptrdiff_t c = 0; c < b->stop; c += PANELS * LANES)
-        for (ptrdiff_t i = max_of(start, c), rows; i < b->stop; i += rows) {
-            rows = min_of(ROWS, b->stop - i);
-            const ptrdiff_t panels = min_of(PANELS, panels_of(i + rows) - c / LANES);
-            tiles[rows - 1][panels - 1](b, i, c, next, S);
-            next.address += (uintptr_t)(next.stride * b->rows);
-        }
+    for (ptrdiff_t i = start; i < b->stop; i += LEFT_PANELS * LANES)
+        add_rows_of(b, i, min_of(i + LEFT_PANELS * LANES, b->stop), &next, S);
 }
 
 /* S's rows [start, stop), down to the diagonal, += weight v v^T. */
