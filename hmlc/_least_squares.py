@@ -48,23 +48,28 @@ class Problem:
 
     @classmethod
     def of(cls, scatter: Scatter, d: int, model: "LinearRegression") -> "Problem":
-        n, S, mean = float(scatter.count[0]), scatter.S / scatter.count[0], scatter.mean
+        n, mean = float(scatter.count[0]), scatter.mean
+        # The scatter itself is the caller's; d columns' copy of it becomes A in place.
+        A, B = scatter.S[:d, :d] / n, scatter.S[d:, :d] / n
+        target_variances = scatter.S.diagonal()[d:] / n
         if not model.fit_intercept:
-            S += np.multiply.outer(mean, mean)
+            A += np.multiply.outer(mean[:d], mean[:d])
+            B += np.multiply.outer(mean[d:], mean[:d])
+            target_variances += mean[d:] ** 2
             mean = np.zeros_like(mean)
-        variance = S.diagonal()[:d]
+        variance = A.diagonal().copy()
         scale = np.where(variance > 0, np.sqrt(variance), 1.0)
         penalty = np.full(d, model.l2 / n) / (1.0 if model.normalize else scale**2)
-        A = S[:d, :d] / scale
+        A /= scale
         A /= scale[:, None]
         A.flat[:: d + 1] += penalty
         return cls(
             A=A,
-            B=S[d:, :d] / scale,
+            B=B / scale,
             location=mean[:d],
             scale=scale,
             target_location=mean[d:],
-            target_variance=math.fsum(S.diagonal()[d:]),
+            target_variance=math.fsum(target_variances),
         )
 
     @property
@@ -108,7 +113,9 @@ def solve(problem: Problem, dtype: np.dtype[Any]) -> Solution:
 
 def _safe_rate(A: Matrix) -> float:
     """Return 1 / (largest absolute row sum of A) <= 1 / (its largest eigenvalue)."""
-    bound = float(_linalg.product(np.abs(A), np.ones((1, len(A)))).max())
+    ones = np.ones((1, len(A)))
+    parts = [A[first : first + 64] for first in range(0, len(A), 64)]
+    bound = max(float(_linalg.product(np.abs(part), ones).max()) for part in parts)
     return 1.0 / bound if bound > 0 else 1.0
 
 
@@ -122,7 +129,9 @@ def descend(problem: Problem, model: "LinearRegression") -> Solution:
     units = np.ones(d) if model.normalize else problem.scale
     A, B, start = np.zeros((d + 1, d + 1)), np.zeros((t, d + 1)), np.zeros((t, d + 1))
     A[0, 0] = float(model.fit_intercept)
-    A[1:, 1:] = problem.A * units * units[:, None]
+    A[1:, 1:] = problem.A
+    A[1:, 1:] *= units
+    A[1:, 1:] *= units[:, None]
     B[:, 1:] = problem.B * units
     start[:, 0] = -problem.target_location
 

@@ -55,21 +55,23 @@ INLINE real *panel_at(const block *b, ptrdiff_t column) {
 }
 
 /* X's columns [c, c + LANES) less the origin. A row's last vector runs into the next rows, whose
- * lanes are masked; where those are not the block's, only the row's own columns are read. */
-INLINE void pack_x(const block *b, ptrdiff_t step, ptrdiff_t c) {
+ * lanes are masked unless the panel `is_whole`; where those are not the block's, only the row's own
+ * columns are read. `step` and `is_whole` are constants. */
+INLINE void pack_x(const block *b, ptrdiff_t step, int is_whole, ptrdiff_t c) {
     static const real lane_index[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     const mask inside = v_less(v_load(lane_index), v_set((real)min_of(b->d - c, LANES)));
     const vec origin = v_load(b->origin + c), zero = v_set(0);
     const ptrdiff_t over = max_of(c + LANES - b->d, 0);
-    const ptrdiff_t whole = b->rows - (over + b->d - 1) / b->d;
+    const ptrdiff_t whole = is_whole ? b->rows : b->rows - (over + b->d - 1) / b->d;
     const real *x = b->X + c;
     real *panel = panel_at(b, c);
     vec root = v_set(*b->roots);
     for (ptrdiff_t p = 0; p < b->rows; p++, x += b->d, panel += LANES) {
-        const vec z = p < whole ? v_load(x) : v_load_part(x, b->d - c, 0);
+        vec z = p < whole ? v_load(x) : v_load_part(x, b->d - c, 0);
         if (step != 0)
             root = v_set(b->roots[p]);
-        v_store(panel, v_select(inside, v_mul(v_sub(z, origin), root), zero));
+        z = v_mul(v_sub(z, origin), root);
+        v_store(panel, is_whole ? z : v_select(inside, z, zero));
     }
 }
 
@@ -103,8 +105,10 @@ INLINE vec sum_panel(const block *b, ptrdiff_t step, const real *panel) {
 /* Packs the block's deviations from the origin, and sums them. */
 INLINE void pack_by(const block *b, ptrdiff_t step) {
     for (ptrdiff_t c = 0; c < b->stop; c += LANES) {
-        if (c < b->d)
-            pack_x(b, step, c);
+        if (c + LANES <= b->d)
+            pack_x(b, step, 1, c);
+        else if (c < b->d)
+            pack_x(b, step, 0, c);
         else
             memset(panel_at(b, c), 0, (size_t)(b->rows * LANES) * sizeof(real));
         pack_y(b, c);
