@@ -15,7 +15,8 @@
 enum {
     ROWS = TILE_ROWS,
     PANELS = REGS == 1 ? 3 : 1,
-    LEFT_PANELS = 16, /* of S, whose rows are taken together */
+    WIDEST = PANELS * REGS, /* registers of a row */
+    LEFT_PANELS = 16,       /* of S, whose rows are taken together */
 };
 
 /* The origin is moved to the mean whenever rows weigh so many times what those did that it was the
@@ -25,7 +26,7 @@ enum {
 enum { GROWTH = 8 };
 
 /* The largest tile of any instruction set. */
-enum { MOST_ROWS = 8, MOST_PANELS = 3 };
+enum { MOST_ROWS = 8, MOST_PANELS = 3, MOST_REGS = 4 };
 
 /* A block of rows of the joined columns [X | Y], less the origin, times the weights' roots, and
  * packed: column j of row p is lane j % LANES of vector p of panel j / LANES; the lanes past the
@@ -143,21 +144,22 @@ typedef struct {
     ptrdiff_t stride;
 } fetch;
 
-/* acc[r][g] += sum over the block's rows of column left[r] times panel g of `right`. */
-INLINE void tile_products(int rows, int panels, const real *const left[], const real *right,
+/* acc[r][g] += sum over the block's rows of column left[r] times panel g of `right`, in the first
+ * `regs` registers of the panels. */
+INLINE void tile_products(int rows, int regs, const real *const left[], const real *right,
                           ptrdiff_t depth, fetch next, vec acc[MOST_ROWS][MOST_PANELS]) {
     for (ptrdiff_t p = 0; p < depth; p++) {
         prefetch(next.address + (uintptr_t)(p * next.stride));
         vec b[MOST_PANELS];
         UNROLL
-        for (int g = 0; g < panels; g++)
+        for (int g = 0; g < panels_in(regs); g++)
             b[g] = v_load(right + g * PANEL + p * LANES);
         UNROLL
         for (int r = 0; r < rows; r++) {
             const vec a = v_set(left[r][p * LANES]);
             UNROLL
-            for (int g = 0; g < panels; g++)
-                acc[r][g] = v_fma(a, b[g], acc[r][g]);
+            for (int g = 0; g < panels_in(regs); g++)
+                acc[r][g] = v_fma_first(regs - g * REGS, a, b[g], acc[r][g]);
         }
     }
 }
@@ -168,9 +170,10 @@ INLINE void widen(const real *restrict values, ptrdiff_t count, double *restrict
         sums[l] += (double)values[l];
 }
 
-/* S's rows [i, i + rows) and the columns of `panels` panels from c on. */
-INLINE void add_tile(int rows, int panels, const block *b, ptrdiff_t i, ptrdiff_t c, fetch next,
+/* S's rows [i, i + rows) and as many columns from c on as `regs` registers hold. */
+INLINE void add_tile(int rows, int regs, const block *b, ptrdiff_t i, ptrdiff_t c, fetch next,
                      double *S) {
+    const int panels = panels_in(regs);
     vec acc[MOST_ROWS][MOST_PANELS];
     const real *left[MOST_ROWS];
     UNROLL
@@ -182,9 +185,9 @@ INLINE void add_tile(int rows, int panels, const block *b, ptrdiff_t i, ptrdiff_
     }
     const ptrdiff_t m = b->d + b->t;
     for (int r = 0; r < rows; r++)
-        for (int g = 0; g < panels * LANES; g += 8)
+        for (int g = 0; g < regs * REG_LANES; g += 8)
             prefetch((uintptr_t)(S + (i + r) * m + c + g));
-    tile_products(rows, panels, left, panel_at(b, c), b->rows, next, acc);
+    tile_products(rows, regs, left, panel_at(b, c), b->rows, next, acc);
     real products[MOST_ROWS][MOST_PANELS][LANES];
     UNROLL
     for (int r = 0; r < rows; r++) {
@@ -194,36 +197,37 @@ INLINE void add_tile(int rows, int panels, const block *b, ptrdiff_t i, ptrdiff_
     }
     for (int r = 0; r < rows; r++)
         for (int g = 0; g < panels; g++) {
-            const ptrdiff_t column = c + g * LANES, width = b->stop - column;
-            double *row = S + (i + r) * (b->d + b->t) + column;
-            if (width >= LANES)
-                widen(products[r][g], LANES, row);
+            const ptrdiff_t column = c + g * LANES;
+            const ptrdiff_t lanes = min_of(LANES, regs * REG_LANES - g * LANES);
+            double *row = S + (i + r) * m + column;
+            if (b->stop - column >= lanes)
+                widen(products[r][g], lanes, row);
             else
-                widen(products[r][g], width, row);
+                widen(products[r][g], b->stop - column, row);
         }
 }
 
 /* One function for each shape of tile, so that its sums stay in registers. */
 typedef void tile(const block *b, ptrdiff_t i, ptrdiff_t c, fetch next, double *S);
-#define TILE(rows, panels)                                                                         \
-    static void tile_##rows##_##panels(const block *b, ptrdiff_t i, ptrdiff_t c, fetch next,       \
-                                       double *S) {                                                \
-        add_tile(rows, panels, b, i, c, next, S);                                                  \
+#define TILE(rows, regs)                                                                           \
+    static void tile_##rows##_##regs(const block *b, ptrdiff_t i, ptrdiff_t c, fetch next,         \
+                                     double *S) {                                                  \
+        add_tile(rows, regs, b, i, c, next, S);                                                    \
     }
-#define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3)
-#define SHAPE(rows, panels) ((rows) <= ROWS && (panels) <= PANELS) ? tile_##rows##_##panels : NULL
-#define SHAPES(rows) {SHAPE(rows, 1), SHAPE(rows, 2), SHAPE(rows, 3)},
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3) TILE(rows, 4)
+#define SHAPE(rows, regs) ((rows) <= ROWS && (regs) <= WIDEST) ? tile_##rows##_##regs : NULL
+#define SHAPES(rows) {SHAPE(rows, 1), SHAPE(rows, 2), SHAPE(rows, 3), SHAPE(rows, 4)},
 #define FOR_ROWS(each) each(1) each(2) each(3) each(4) each(5) each(6) each(7) each(8)
 FOR_ROWS(TILES)
-static tile *const tiles[MOST_ROWS][MOST_PANELS] = {FOR_ROWS(SHAPES)};
+static tile *const tiles[MOST_ROWS][MOST_REGS] = {FOR_ROWS(SHAPES)};
 
 /* S's rows [start, stop), of at most LEFT_PANELS panels, down to the diagonal. */
 static void add_rows_of(const block *b, ptrdiff_t start, ptrdiff_t stop, fetch *next, double *S) {
     for (ptrdiff_t c = 0; c < stop; c += PANELS * LANES)
         for (ptrdiff_t i = max_of(start, c), rows; i < stop; i += rows) {
             rows = min_of(ROWS, stop - i);
-            const ptrdiff_t panels = min_of(PANELS, panels_of(i + rows) - c / LANES);
-            tiles[rows - 1][panels - 1](b, i, c, *next, S);
+            const ptrdiff_t regs = min_of(WIDEST, (i + rows - c + REG_LANES - 1) / REG_LANES);
+            tiles[rows - 1][regs - 1](b, i, c, *next, S);
             next->address += (uintptr_t)(next->stride * b->rows);
         }
 }
