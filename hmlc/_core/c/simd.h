@@ -195,6 +195,9 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define MUL(a, b) MM(mul)(a, b)
 #define DIV(a, b) MM(div)(a, b)
 #define SQRT(a) MM(sqrt)(a)
+/* x86 answers with its second operand where either is NaN, or both are zeros. */
+#define LARGER(a, b) MM(max)(b, a)
+#define SMALLER(a, b) MM(min)(b, a)
 #define ZIP_LOW(a, b) MM(unpacklo)(a, b)
 #define ZIP_HIGH(a, b) MM(unpackhi)(a, b)
 #define QUAD (128 / HMLC_REAL_BITS)
@@ -222,6 +225,11 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define DIV(a, b) ((a) / (b))
 #define SQRT(a) ((real)sqrt(a))
 #define QUAD 1
+#endif
+
+#ifndef LARGER
+#define LARGER(a, b) SELECT(LESS(a, b), b, a)
+#define SMALLER(a, b) SELECT(LESS(b, a), b, a)
 #endif
 
 enum { REG_LANES = LANES / REGS };
@@ -317,10 +325,12 @@ INLINE vec v_select(mask m, vec a, vec b) {
 }
 /* The larger; a where either is NaN. */
 INLINE vec v_max(vec a, vec b) {
-    return v_select(v_less(a, b), b, a);
+    EACH a.r[i] = LARGER(a.r[i], b.r[i]);
+    return a;
 }
 INLINE vec v_min(vec a, vec b) {
-    return v_select(v_less(b, a), b, a);
+    EACH a.r[i] = SMALLER(a.r[i], b.r[i]);
+    return a;
 }
 INLINE vec v_abs(vec a) {
     return v_max(a, v_sub(v_set(0), a));
