@@ -16,10 +16,12 @@
 /* Where a vector is one register there are enough for two at a time. */
 enum { GROUP = REGS == 1 ? 2 : 1, WIDTH = GROUP * LANES };
 
-/* Stores `count` of a few transposed columns, less their shifts, into a group. */
+/* Stores the first `count` of QUAD transposed columns, less their shifts, into a group. */
 INLINE void store_columns(ptrdiff_t count, const vec columns[], const real *shift, real *to) {
-    for (ptrdiff_t c = 0; c < count; c++)
-        v_store(to + c * WIDTH, v_sub(columns[c], v_set(shift[c])));
+    UNROLL for (ptrdiff_t c = 0; c < QUAD; c++) {
+        if (c < count)
+            v_store(to + c * WIDTH, v_sub(columns[c], v_set(shift[c])));
+    }
 }
 
 /* Transposes LANES rows' first `whole` columns into a group; the last quad may read past a row's
@@ -28,8 +30,10 @@ static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *s
     vec columns[QUAD];
     ptrdiff_t p = 0;
     if (d == 2) {
-        v_unzip(X, columns, columns + 1);
-        store_columns(2, columns, shift, group);
+        vec even, odd;
+        v_unzip(X, &even, &odd);
+        v_store(group, v_sub(even, v_set(shift[0])));
+        v_store(group + WIDTH, v_sub(odd, v_set(shift[1])));
         return;
     }
     for (; p + QUAD <= whole; p += QUAD) {
@@ -76,27 +80,49 @@ static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *s
         CONSTANT_CASE(8, call)                                                                     \
     }
 
-/* Raises best to x.c_j - |c_j|^2/2 for centres j = first ... first + rows - 1, wherever that is
- * larger, and sets index there: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2/2). Ties stay with the lower j.
- * Neighbours are compared, then the winners of pairs: one after another would wait for each other.
- */
-INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *centres,
-                      const real *half, ptrdiff_t first, real *best, real *index) {
+/* How many of `left` centres the next tile takes: all tiles are nearly equal. */
+INLINE ptrdiff_t rows_of_tile(ptrdiff_t left) {
+    const ptrdiff_t tiles = (left + TILE_ROWS - 1) / TILE_ROWS;
+    return (left + tiles - 1) / tiles;
+}
+
+/* to[p * rows + i] = C[i * d + p] */
+INLINE void pack_tile(int rows, const real *C, ptrdiff_t d, real *to) {
+    for (ptrdiff_t p = 0; p < d; p++, to += rows)
+        UNROLL for (int i = 0; i < rows; i++) {
+            to[i] = C[i * d + p];
+        }
+}
+
+/* Packs every tile of the centres, so that nearest_rows reads them in one stream. */
+static void pack_tiles(const real *centres, ptrdiff_t k, ptrdiff_t d, real *tiles) {
+    for (ptrdiff_t first = 0, rows; first < k; first += rows) {
+        rows = rows_of_tile(k - first);
+#define PACK(rows) pack_tile(rows, centres + first * d, d, tiles + first * d)
+        WITH_CONSTANT(rows, PACK)
+    }
+}
+
+/* Raises best to x.c_j - |c_j|^2/2 for the tile of centres j = first ... first + rows - 1, wherever
+ * that is larger, and sets index there: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2/2). Ties stay with the
+ * lower j. Neighbours are compared, then the winners of pairs: one after another would wait for
+ * each other. */
+INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *tile, const real *half,
+                      ptrdiff_t first, real *best, real *index) {
     vec score[TILE_ROWS][GROUP];
     UNROLL for (int i = 0; i < rows; i++) {
         UNROLL for (int v = 0; v < GROUP; v++) {
             score[i][v] = v_set(half[first + i]);
         }
     }
-    const real *c = centres + first * d;
-    for (ptrdiff_t p = 0; p < d; p++, c++, group += WIDTH) {
+    for (ptrdiff_t p = 0; p < d; p++, tile += rows, group += WIDTH) {
         vec x[GROUP];
         UNROLL for (int v = 0; v < GROUP; v++) {
             x[v] = v_load(group + v * LANES);
         }
         UNROLL for (int i = 0; i < rows; i++) {
             UNROLL for (int v = 0; v < GROUP; v++) {
-                score[i][v] = v_fma(v_set(c[i * d]), x[v], score[i][v]);
+                score[i][v] = v_fma(v_set(tile[i]), x[v], score[i][v]);
             }
         }
     }
@@ -109,7 +135,7 @@ INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *cent
         UNROLL for (int step = 1; step < rows; step *= 2) {
             UNROLL for (int i = 0; i + step < rows; i += 2 * step) {
                 const mask is_nearer = v_less(top[i], top[i + step]);
-                top[i] = v_select(is_nearer, top[i + step], top[i]);
+                top[i] = v_max(top[i], top[i + step]);
                 at[i] = v_select(is_nearer, at[i + step], at[i]);
             }
         }
@@ -117,7 +143,7 @@ INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *cent
         if (first > 0) {
             const vec before = v_load(best + v * LANES);
             const mask is_nearer = v_less(before, top[0]);
-            top[0] = v_select(is_nearer, top[0], before);
+            top[0] = v_max(before, top[0]);
             at[0] = v_select(is_nearer, at[0], v_load(index + v * LANES));
         }
         v_store(best + v * LANES, top[0]);
@@ -128,17 +154,17 @@ INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *cent
 /* Centres, and what finding the nearest takes; made by new_search. */
 typedef struct {
     ptrdiff_t k, d;
-    const real *centres; /* k x d, relative to shift */
-    const real *shift;   /* d */
-    real *half;          /* k: -|c|^2 / 2 */
-    real *group;         /* WIDTH x d: the packed rows */
-    long_rows few;       /* used instead where rows are long */
+    const real *shift; /* d */
+    real *group;       /* WIDTH x d: the packed rows */
+    real *half;        /* k: -|c|^2 / 2 */
+    real *tiles;       /* k x d: packed centres, relative to shift */
+    long_rows few;     /* used instead where rows are long */
 } search;
 
 /* Takes its arrays from `scratch` on; *rest is what is left of it. */
 static search new_search(const real *shift, const real *centres, ptrdiff_t k, ptrdiff_t d,
                          real *scratch, real **rest) {
-    search s = {.k = k, .d = d, .centres = centres, .shift = shift};
+    search s = {.k = k, .d = d, .shift = shift};
     if (is_long(k, d)) {
         s.few = new_long_rows(shift, centres, k, d, scratch, rest);
         *rest = aligned(*rest);
@@ -146,8 +172,10 @@ static search new_search(const real *shift, const real *centres, ptrdiff_t k, pt
     }
     s.group = aligned(scratch);
     s.half = s.group + WIDTH * d;
-    *rest = aligned(s.half + k);
+    s.tiles = aligned(s.half + k);
+    *rest = aligned(s.tiles + k * d);
     fill_half(centres, k, d, s.half);
+    pack_tiles(centres, k, d, s.tiles);
     return s;
 }
 
@@ -166,6 +194,14 @@ static void nearest_long_rows(const long_rows *l, const real *X, ptrdiff_t left,
     }
 }
 
+/* How many cache lines of the next group to ask for with each tile: while products are made the
+ * memory would be idle. Of short rows, which a processor reads ahead itself, none. */
+INLINE ptrdiff_t lines_per_tile(const search *s) {
+    const ptrdiff_t lines = WIDTH * s->d * (ptrdiff_t)sizeof(real) / 64;
+    const ptrdiff_t tiles = (s->k + TILE_ROWS - 1) / TILE_ROWS;
+    return s->d < 2 * LANES ? 0 : (lines + tiles - 1) / tiles;
+}
+
 /* index[r] = the nearest centre, of equals the first, to row r of the WIDTH at X, of which there
  * are `left`. Rows that are not long are packed into `group`. */
 static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *group, real *index) {
@@ -175,10 +211,14 @@ static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *g
     }
     real best[WIDTH] = {0};
     pack_group(X, left, s->d, s->shift, group);
-    const ptrdiff_t tiles = (s->k + TILE_ROWS - 1) / TILE_ROWS;
-    for (ptrdiff_t t = 0; t < tiles; t++) {
-        const ptrdiff_t first = s->k * t / tiles, rows = s->k * (t + 1) / tiles - first;
-#define BEST(rows) best_tile(rows, group, s->d, s->centres, s->half, first, best, index)
+    const ptrdiff_t lines = lines_per_tile(s);
+    uintptr_t later = (uintptr_t)(X + WIDTH * s->d);
+    for (ptrdiff_t first = 0, rows; first < s->k; first += rows) {
+        rows = rows_of_tile(s->k - first);
+        for (ptrdiff_t i = 0; i < lines; i++, later += 64)
+            prefetch(later);
+#define BEST(rows)                                                                                 \
+    best_tile(rows, group, s->d, s->tiles + first * s->d, s->half, first, best, index)
         WITH_CONSTANT(rows, BEST)
     }
 }
