@@ -18,56 +18,53 @@
 enum { MOST_COPIES = 8, MOST_COLUMNS = 3 };
 
 typedef struct {
-    ptrdiff_t k, d, stride, copies, weight_step;
-    const real *shift; /* stride, zeros past d */
-    const real *one;   /* stride, 1 in column d and zeros elsewhere */
-    real *block;       /* a block's sums: copies x k x stride, of which column d sums the weights,
-                        * stride > d a multiple of LANES; or k x (d + 1) x LANES */
-    double *sums;      /* k x d */
-    double *counts;    /* k: sums of weights */
+    ptrdiff_t k, d, copies, weight_step;
+    ptrdiff_t stride, k_stride; /* d and k, rounded up to whole vectors */
+    const real *shift;          /* stride, zeros past d */
+    real *block;                /* a block's sums: copies x k x stride, or k x (d + 1) x LANES */
+    real *weights;              /* of a block: copies x k_stride */
+    double *sums;               /* k x d */
+    double *counts;             /* k: sums of weights */
 } cluster_sums;
 
 static cluster_sums new_cluster_sums(const search *s, ptrdiff_t weight_step, double *sums,
                                      double *counts, real *scratch) {
-    const ptrdiff_t k = s->k, d = s->d, stride = panels_of(d + 1) * LANES;
+    const ptrdiff_t k = s->k, d = s->d, stride = panels_of(d) * LANES;
     cluster_sums c = {.k = k, .d = d, .stride = stride, .weight_step = weight_step};
+    c.k_stride = panels_of(k) * LANES;
     c.sums = sums;
     c.counts = counts;
     c.copies = k_means_copies(k, d);
     c.shift = scratch;
-    c.one = scratch + stride;
-    c.block = scratch + 2 * stride;
+    c.block = scratch + stride;
     const int in_lanes = k_means_in_lanes(k, d);
     const ptrdiff_t size = in_lanes ? K_MEANS_LANE_SUMS * LANES : c.copies * k * stride;
-    memset(scratch, 0, (size_t)(2 * stride + size) * sizeof(real));
+    c.weights = c.block + size;
+    memset(scratch, 0, (size_t)(stride + size + c.copies * c.k_stride) * sizeof(real));
     memcpy(scratch, s->shift, (size_t)d * sizeof(real));
-    scratch[stride + d] = 1;
     return c;
 }
 
-/* Where copy i & (copies - 1) of the sums begins, for i < MOST_COPIES. */
-INLINE void find_copies(const cluster_sums *c, real *starts[]) {
-    UNROLL for (int i = 0; i < MOST_COPIES; i++) {
-        starts[i] = c->block + (i & (c->copies - 1)) * c->k * c->stride;
-    }
-}
-
-/* Adds rows of less than LANES columns to copies of the sums, and their weights in the lane after
- * them. Past that the row after is read, whose values land where nothing looks. `step` is the
- * weights', a constant. */
-INLINE void add_narrow_rows(int step, const cluster_sums *c, const real *x, ptrdiff_t rows,
+/* Adds rows of at most LANES columns, of which `regs` registers are read, a constant, to copies of
+ * the sums: row i to copy i & (copies - 1). Past a row's end that is the row after, whose values
+ * land where nothing looks. */
+INLINE void add_narrow_rows(int regs, const cluster_sums *c, const real *x, ptrdiff_t rows,
                             const real *weights, const real *index) {
     const ptrdiff_t d = c->d;
-    const vec shift = v_load(c->shift), one = v_set(1), same = v_set(*weights);
-    const mask is_count = v_less(v_set(0), v_load(c->one));
-    real *starts[MOST_COPIES];
-    find_copies(c, starts);
+    const vec shift = v_load_first(regs, c->shift);
+    real *sums[MOST_COPIES], *counts[MOST_COPIES];
+    UNROLL for (int u = 0; u < MOST_COPIES; u++) {
+        sums[u] = c->block + (u & (c->copies - 1)) * c->k * LANES;
+        counts[u] = c->weights + (u & (c->copies - 1)) * c->k_stride;
+    }
     for (ptrdiff_t i = 0; i < rows; i += MOST_COPIES)
         UNROLL for (int u = 0; u < MOST_COPIES; u++, x += d) {
-            real *sum = starts[u] + (ptrdiff_t)index[i + u] * LANES;
-            const vec row = v_select(is_count, one, v_sub(v_load(x), shift));
-            const vec weight = step == 0 ? same : v_set(weights[i + u]);
-            v_store(sum, v_fma(weight, row, v_load(sum)));
+            const ptrdiff_t label = (ptrdiff_t)index[i + u];
+            real *sum = sums[u] + label * LANES;
+            const vec row = v_sub(v_load_first(regs, x), shift);
+            const vec total = v_fma(v_set(weights[i + u]), row, v_load_first(regs, sum));
+            v_store_first(regs, sum, total);
+            counts[u][label] += weights[i + u];
         }
 }
 
@@ -76,17 +73,17 @@ static void add_to_copies(const cluster_sums *c, const real *x, ptrdiff_t rows, 
                           const real *index) {
     const ptrdiff_t d = c->d;
     const real *shift = c->shift;
-    for (ptrdiff_t i = 0; i < rows; i++, x += d, weights += c->weight_step) {
-        const ptrdiff_t label = (ptrdiff_t)index[i];
-        const vec weight = v_set(*weights);
-        real *sum = c->block + ((i & (c->copies - 1)) * c->k + label) * c->stride;
+    for (ptrdiff_t i = 0; i < rows; i++, x += d) {
+        const ptrdiff_t label = (ptrdiff_t)index[i], copy = i & (c->copies - 1);
+        const vec weight = v_set(weights[i]);
+        real *sum = c->block + (copy * c->k + label) * c->stride;
         ptrdiff_t p = 0;
         for (; p + LANES <= d; p += LANES)
             v_store(sum + p,
                     v_fma(weight, v_sub(v_load(x + p), v_load(shift + p)), v_load(sum + p)));
         for (; p < d; p++)
-            sum[p] = r_fma(*weights, x[p] - shift[p], sum[p]);
-        sum[d] += *weights;
+            sum[p] = r_fma(weights[i], x[p] - shift[p], sum[p]);
+        c->weights[copy * c->k_stride + label] += weights[i];
     }
 }
 
@@ -121,38 +118,6 @@ static void add_to_sums(const cluster_sums *c, const real *x, ptrdiff_t rows, co
     }
 }
 
-/* Adds the first `rows` of `left` rows, at most WIDTH, by their labels in `index`. */
-static void add_rows(const cluster_sums *c, const real *x, ptrdiff_t rows, ptrdiff_t left,
-                     const real *weights, const real *index) {
-    if (c->copies == 0)
-        add_to_sums(c, x, rows, weights, index);
-    else if (c->d >= LANES || rows % MOST_COPIES != 0 || (left - rows) * c->d < LANES)
-        add_to_copies(c, x, rows, weights, index);
-    else if (c->weight_step == 0)
-        add_narrow_rows(0, c, x, rows, weights, index);
-    else
-        add_narrow_rows(1, c, x, rows, weights, index);
-}
-
-/* Carries the copies of a block's sums to float64, in order, and clears them. */
-static void carry_copies(const cluster_sums *c) {
-    const ptrdiff_t d = c->d, distance = c->k * c->stride;
-    for (ptrdiff_t j = 0; j < c->k; j++) {
-        real lanes[LANES];
-        for (ptrdiff_t p = 0; p < c->stride; p += LANES) {
-            real *from = c->block + j * c->stride + p;
-            vec sum = v_set(0);
-            for (ptrdiff_t copy = 0; copy < c->copies; copy++, from += distance) {
-                sum = v_add(sum, v_load(from));
-                v_store(from, v_set(0));
-            }
-            v_store(lanes, sum);
-            add_to_doubles(c->sums + j * d + p, lanes, smaller(d - p, LANES));
-        }
-        c->counts[j] += (double)lanes[d % LANES];
-    }
-}
-
 /* weights[r] of a block's rows, and zeros up to a whole vector. */
 INLINE void fill_weights(const real *from, ptrdiff_t step, ptrdiff_t rows, real *weights) {
     if (step == 0)
@@ -162,6 +127,49 @@ INLINE void fill_weights(const real *from, ptrdiff_t step, ptrdiff_t rows, real 
         memcpy(weights, from, (size_t)rows * sizeof(real));
     for (ptrdiff_t r = rows; r < panels_of(rows) * LANES; r++)
         weights[r] = 0;
+}
+
+/* Adds the first `rows` of `left` rows, at most HMLC_BLOCK_ROWS, by their labels in `index`. */
+static void add_rows(const cluster_sums *c, const real *x, ptrdiff_t rows, ptrdiff_t left,
+                     const real *weights, const real *index) {
+    if (c->copies == 0) {
+        add_to_sums(c, x, rows, weights, index);
+        return;
+    }
+    const ptrdiff_t d = c->d;
+    real own[HMLC_BLOCK_ROWS];
+    fill_weights(weights, c->weight_step, rows, own);
+    if (d > LANES || rows % MOST_COPIES != 0 || (left - rows) * d < LANES - d)
+        add_to_copies(c, x, rows, own, index);
+    else if (d <= LANES / 2)
+        add_narrow_rows(HALF, c, x, rows, own, index);
+    else
+        add_narrow_rows(REGS, c, x, rows, own, index);
+}
+
+/* The sum of a vector's copies, `distance` apart, in order, and clears them. */
+INLINE vec take_copies(const cluster_sums *c, real *from, ptrdiff_t distance) {
+    vec sum = v_set(0);
+    for (ptrdiff_t copy = 0; copy < c->copies; copy++, from += distance) {
+        sum = v_add(sum, v_load(from));
+        v_store(from, v_set(0));
+    }
+    return sum;
+}
+
+/* Carries the copies of a block's sums to float64, and clears them. */
+static void carry_copies(const cluster_sums *c) {
+    const ptrdiff_t k = c->k, d = c->d;
+    real lanes[LANES];
+    for (ptrdiff_t j = 0; j < k; j++)
+        for (ptrdiff_t p = 0; p < c->stride; p += LANES) {
+            v_store(lanes, take_copies(c, c->block + j * c->stride + p, k * c->stride));
+            add_to_doubles(c->sums + j * d + p, lanes, smaller(d - p, LANES));
+        }
+    for (ptrdiff_t j = 0; j < k; j += LANES) {
+        v_store(lanes, take_copies(c, c->weights + j, c->k_stride));
+        add_to_doubles(c->counts + j, lanes, smaller(k - j, LANES));
+    }
 }
 
 /* By lanes, the weight of a block's rows whose label is `cluster`, to[d * LANES], and their

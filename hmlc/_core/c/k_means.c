@@ -27,15 +27,16 @@ static void lloyd(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
         rest = groups + HMLC_BLOCK_ROWS * d;
     }
     const cluster_sums c = new_cluster_sums(&s, weight_step, sums, counts, rest);
+    const ptrdiff_t at_once = is_short(d) ? HMLC_BLOCK_ROWS : WIDTH;
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
         real index[HMLC_BLOCK_ROWS];
-        for (ptrdiff_t r = 0; r < in_block; r += WIDTH) {
+        for (ptrdiff_t r = 0; r < in_block; r += at_once) {
             const real *x = X + (b + r) * d;
-            nearest_rows(&s, x, n - b - r, in_lanes ? groups + r * d : groups, index + r);
+            const ptrdiff_t rows = smaller(in_block - r, at_once), left = n - b - r;
+            nearest_of_rows(&s, x, rows, left, groups, in_lanes ? d : 0, index + r);
             if (!in_lanes)
-                add_rows(&c, x, smaller(in_block - r, WIDTH), n - b - r,
-                         weights + (b + r) * weight_step, index + r);
+                add_rows(&c, x, rows, left, weights + (b + r) * weight_step, index + r);
         }
         if (in_lanes) {
             for (ptrdiff_t r = in_block; r < panels_of(in_block) * LANES; r++)
@@ -60,8 +61,7 @@ static void settle(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
         const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
         real index[HMLC_BLOCK_ROWS];
-        for (ptrdiff_t r = 0; r < in_block; r += WIDTH)
-            nearest_rows(&s, X + (b + r) * d, n - b - r, s.group, index + r);
+        nearest_of_rows(&s, X + b * d, in_block, n - b, s.group, 0, index);
         for (ptrdiff_t r = 0; r < in_block; r++) {
             labels[b + r] = (int32_t)index[r];
             counts[labels[b + r]] += (double)weights[(b + r) * weight_step];

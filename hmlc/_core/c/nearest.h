@@ -151,6 +151,11 @@ INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *tile
     }
 }
 
+/* Rows so short that a processor reads ahead of them itself, and a block of them stays at hand. */
+INLINE int is_short(ptrdiff_t d) {
+    return d < 2 * LANES;
+}
+
 /* Centres, and what finding the nearest takes; made by new_search. */
 typedef struct {
     ptrdiff_t k, d;
@@ -158,6 +163,7 @@ typedef struct {
     real *group;       /* WIDTH x d: the packed rows */
     real *half;        /* k: -|c|^2 / 2 */
     real *tiles;       /* k x d: packed centres, relative to shift */
+    ptrdiff_t lines;   /* how many cache lines of the next group to ask for with each tile */
     long_rows few;     /* used instead where rows are long */
 } search;
 
@@ -174,6 +180,9 @@ static search new_search(const real *shift, const real *centres, ptrdiff_t k, pt
     s.half = s.group + WIDTH * d;
     s.tiles = aligned(s.half + k);
     *rest = aligned(s.tiles + k * d);
+    const ptrdiff_t n_tiles = (k + TILE_ROWS - 1) / TILE_ROWS;
+    const ptrdiff_t lines = WIDTH * d * (ptrdiff_t)sizeof(real) / 64;
+    s.lines = is_short(d) ? 0 : (lines + n_tiles - 1) / n_tiles;
     fill_half(centres, k, d, s.half);
     pack_tiles(centres, k, d, s.tiles);
     return s;
@@ -194,16 +203,9 @@ static void nearest_long_rows(const long_rows *l, const real *X, ptrdiff_t left,
     }
 }
 
-/* How many cache lines of the next group to ask for with each tile: while products are made the
- * memory would be idle. Of short rows, which a processor reads ahead itself, none. */
-INLINE ptrdiff_t lines_per_tile(const search *s) {
-    const ptrdiff_t lines = WIDTH * s->d * (ptrdiff_t)sizeof(real) / 64;
-    const ptrdiff_t tiles = (s->k + TILE_ROWS - 1) / TILE_ROWS;
-    return s->d < 2 * LANES ? 0 : (lines + tiles - 1) / tiles;
-}
-
 /* index[r] = the nearest centre, of equals the first, to row r of the WIDTH at X, of which there
- * are `left`. Rows that are not long are packed into `group`. */
+ * are `left`. Rows that are not long are packed into `group`, and the rows after them asked for:
+ * while products are made the memory would be idle. */
 static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *group, real *index) {
     if (is_long(s->k, s->d)) {
         nearest_long_rows(&s->few, X, left, index);
@@ -211,16 +213,22 @@ static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *g
     }
     real best[WIDTH] = {0};
     pack_group(X, left, s->d, s->shift, group);
-    const ptrdiff_t lines = lines_per_tile(s);
     uintptr_t later = (uintptr_t)(X + WIDTH * s->d);
     for (ptrdiff_t first = 0, rows; first < s->k; first += rows) {
         rows = rows_of_tile(s->k - first);
-        for (ptrdiff_t i = 0; i < lines; i++, later += 64)
+        for (ptrdiff_t i = 0; i < s->lines; i++, later += 64)
             prefetch(later);
 #define BEST(rows)                                                                                 \
     best_tile(rows, group, s->d, s->tiles + first * s->d, s->half, first, best, index)
         WITH_CONSTANT(rows, BEST)
     }
+}
+
+/* nearest_rows for `rows` of the `left` rows at X, whose groups are `step` reals a row apart. */
+static void nearest_of_rows(const search *s, const real *X, ptrdiff_t rows, ptrdiff_t left,
+                            real *group, ptrdiff_t step, real *index) {
+    for (ptrdiff_t r = 0; r < rows; r += WIDTH)
+        nearest_rows(s, X + r * s->d, left - r, group + r * step, index + r);
 }
 
 #endif

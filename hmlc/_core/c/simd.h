@@ -232,7 +232,8 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define SMALLER(a, b) SELECT(LESS(b, a), b, a)
 #endif
 
-enum { REG_LANES = LANES / REGS };
+/* HALF: registers of which half of a vector is made. */
+enum { REG_LANES = LANES / REGS, HALF = REGS == 1 ? 1 : REGS / 2 };
 
 typedef struct {
     REG r[REGS];
@@ -300,6 +301,15 @@ INLINE vec v_fma(vec a, vec b, vec c) {
 INLINE vec v_fma_first(int regs, vec a, vec b, vec c) {
     EACH if (i < regs) c.r[i] = FMA(a.r[i], b.r[i], c.r[i]);
     return c;
+}
+/* The first `regs` registers from memory; the others are 0. */
+INLINE vec v_load_first(int regs, const real *p) {
+    vec a;
+    EACH a.r[i] = i < regs ? LOAD(p + i * REG_LANES) : SET1(0);
+    return a;
+}
+INLINE void v_store_first(int regs, real *p, vec a) {
+    EACH if (i < regs) STORE(p + i * REG_LANES, a.r[i]);
 }
 /* False where either side is NaN. */
 INLINE mask v_less(vec a, vec b) {
