@@ -218,7 +218,9 @@ def _density_full(rng: Generator) -> tuple[Any, ...]:
 def _sweep(rng: Generator) -> tuple[Any, ...]:
     labels = (rng.uniform(size=20_000) < 0.05).astype(np.uint8)
     outputs = (np.zeros(20_000) for _ in range(4))
-    return rng.normal(size=20_000) - labels, labels, _equal(20_000), *outputs
+    scores, weights = rng.normal(size=20_000) - labels, _equal(20_000)
+    memory = kernels().threshold._new_memory(weights, 1)
+    return scores, labels, weights, *outputs, 0, 1, memory
 
 
 NETWORK = np.array([2, 1, 64, 32, 10], np.intp)
@@ -319,7 +321,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("gaussian.log_normaliser", "400", lambda rng: (rng.uniform(1, 2, 400),)),
     Workload("gaussian.log_density_diagonal", "5,000 x 10", _density_diagonal),
     Workload("gaussian.log_density_full", "5,000 x 10", _density_full),
-    Workload("threshold.sweep", "20,000 scores", _sweep),
+    Workload("threshold.sweep", "20,000 scores", _sweep, defined=_but_memory),
     Workload("perceptron.forward", "200 rows, 64-32-10", _forward),
     Workload("perceptron.loss_and_gradient", "200 rows, 64-32-10", _loss_and_gradient),
     Workload("perceptron.penalty", "64-32-10", _penalty),

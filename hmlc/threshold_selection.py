@@ -5,11 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _labels, _validate, _weights
+from hmlc import _labels, _passes, _validate, _weights
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
+
+
+ROWS_EACH = 50_000
+"""Scores that make another thread worth the meetings: about a millisecond's work."""
 
 
 class ThresholdSelection(NamedTuple):
@@ -101,9 +105,8 @@ def select_threshold(labels: Any, scores: Any, sample_weight: Any = None) -> Thr
     if not flags.any():
         raise ValueError("labels must hold at least one anomaly (1 or True); got none")
     thresholds = np.empty(len(values), values.dtype)
-    curves = [np.empty(len(values)) for _ in range(3)]
-    count, best = kernels().threshold.sweep(values, flags, weights, thresholds, *curves)
-    precisions, recalls, f1s = curves
+    precisions, recalls, f1s = (np.empty(len(values)) for _ in range(3))
+    count, best = _sweep(values, flags, weights, (thresholds, precisions, recalls, f1s))
     return ThresholdSelection(
         float(thresholds[best]),
         float(f1s[best]),
@@ -114,3 +117,17 @@ def select_threshold(labels: Any, scores: Any, sample_weight: Any = None) -> Thr
         recalls[:count],
         f1s[:count],
     )
+
+
+def _sweep(scores: Array, flags: Array, weights: Array, outputs: tuple[Array, ...]) -> Any:
+    """Fill the outputs by as many threads as are worth it; return what the kernel does."""
+    family = kernels().threshold
+    threads = max(1, min(_passes.n_threads(), len(scores) // ROWS_EACH))
+    memory = family._new_memory(weights, threads)
+    found: list[Any] = [None] * threads
+
+    def take_part(thread: int, count: int) -> None:
+        found[thread] = family.sweep(scores, flags, weights, *outputs, thread, count, memory)
+
+    _passes.run_together(take_part, threads)
+    return found[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_curve
 
 import hmlc
-from hmlc import select_threshold
+from hmlc import _passes, select_threshold
 
 
 def exact_figures(labels, flagged):
@@ -122,6 +122,67 @@ def test_twins_agree_whatever_the_bits(make, dtype, rng):
             np.testing.assert_array_equal(left, right)
 
 
+def few_values(dtype, rng):
+    """Return numbers of which most are the same, so that threads' ranges meet among equals."""
+    return np.where(rng.random(20_000) < 0.9, 3.0, rng.integers(0, 9, 20_000)).astype(dtype)
+
+
+def of_team(threads, scores, labels, weights):
+    """Return what the kernel finds on so many threads."""
+    threshold, n = hmlc._backend.kernels().threshold, len(scores)
+    outputs = [np.empty(n, scores.dtype), *(np.empty(n) for _ in range(3))]
+    memory = threshold._new_memory(weights, threads)
+    answers = {}
+
+    def take_part(thread, count):
+        assert count == threads
+        sweep = threshold.sweep
+        answers[thread] = sweep(scores, labels, weights, *outputs, thread, count, memory)
+
+    _passes.run_together(take_part, threads)
+    return answers[0], *(output[: answers[0][0]].tobytes() for output in outputs)
+
+
+@pytest.mark.parametrize("make", [all_sizes, clusters, few_values])
+@pytest.mark.parametrize("share", [0.0001, 0.5, 1.0])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_any_number_of_threads_finds_the_same_bits(make, share, is_weighted, dtype, rng):
+    scores = make(dtype, rng)
+    labels = (rng.random(len(scores)) < share).astype(np.uint8)
+    labels[0] = 1
+    weights = rng.random(len(scores)).astype(dtype) + dtype(0.5)
+    weights = weights if is_weighted else np.broadcast_to(dtype(1), len(scores))
+    alone = of_team(1, scores, labels, weights)
+    for threads in (2, 3, 7):
+        assert of_team(threads, scores, labels, weights) == alone
+
+
+def test_more_threads_than_scores(rng):
+    scores, labels = rng.normal(size=3), np.array([0, 1, 1], np.uint8)
+    weights = np.ones(3)
+    assert of_team(5, scores, labels, weights) == of_team(1, scores, labels, weights)
+
+
+def test_scores_enough_for_threads(rng, monkeypatch):
+    labels, scores = rng.random(250_000) < 0.1, rng.normal(size=250_000)
+    results = []
+    for threads in ("1", "4"):
+        monkeypatch.setenv("HMLC_NUM_THREADS", threads)
+        results.append(select_threshold(labels, scores - labels, rng.random(1)[0]))
+    for one, four in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, four)
+
+
+def test_weights_count_as_repeated_rows(dtype, rng, backend):
+    n = 3000
+    scores = np.round(rng.normal(size=n), 2).astype(dtype)
+    labels, weights = rng.random(n) < 0.3, rng.integers(0, 4, n)
+    weighted = select_threshold(labels, scores, weights)
+    repeated = select_threshold(np.repeat(labels, weights), np.repeat(scores, weights))
+    for one, other in zip(weighted, repeated, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_f1_of_densities_and_of_log_densities_is_one(rng, backend):
     labels = rng.random(500) < 0.1
     log_density = rng.normal(-40, 20, 500) - 30 * labels
@@ -217,9 +278,13 @@ def test_lengths_that_do_not_fit(dtype):
     scores, labels = np.ones(3, dtype), np.ones(3, np.uint8)
     weights = np.ones(3, dtype)
     outputs = [np.empty(3, dtype), np.empty(3), np.empty(3), np.empty(3)]
-    sweep = hmlc._backend.kernels().threshold.sweep
+    threshold = hmlc._backend.kernels().threshold
+    memory = threshold._new_memory(weights, 2)
     for short in range(6):
         arguments = [labels, weights, *outputs]
         arguments[short] = arguments[short][:2]
         with pytest.raises(ValueError, match=r"not of scores' length|weights are not one a row"):
-            sweep(scores, *arguments)
+            threshold.sweep(scores, *arguments, 0, 2, memory)
+    for thread, threads in ((-1, 1), (2, 2), (0, 3)):
+        with pytest.raises(ValueError, match=r"thread must be one of|memory is too small"):
+            threshold.sweep(scores, labels, weights, *outputs, thread, threads, memory)

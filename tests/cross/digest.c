@@ -114,10 +114,10 @@ static void functions(ptrdiff_t n) {
         labels[i] = uniform() > 0.8;
     double *p = sums(n), *r = sums(n), *f = sums(n);
     ptrdiff_t answer[2];
-    uint64_t *scratch = room(8 * (3 * n + 2 + HMLC_DIGITS * HMLC_DIGIT_VALUES));
+    unsigned char *memory = room(hmlc_threshold_memory(n, 1, 1));
     real *weights = numbers(n, 1, 2);
     for (ptrdiff_t step = 0; step < 2; step++) {
-        KERNELS(threshold).sweep(x, labels, weights, step, n, out, p, r, f, answer, scratch);
+        KERNELS(threshold).sweep(x, labels, weights, step, n, out, p, r, f, answer, 0, 1, memory);
         SHOW("threshold.sweep", out, answer[0]), SHOW("threshold.sweep", f, answer[0]);
     }
 }

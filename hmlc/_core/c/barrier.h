@@ -78,4 +78,15 @@ static inline void barrier_wait(barrier *b, ptrdiff_t threads) {
         BARRIER_ADD(&b->late, 1);
 }
 
+/* The threads that share a call, and which of them this is. */
+typedef struct {
+    ptrdiff_t thread, threads;
+    barrier *meeting;
+} team;
+
+/* The first of `count` things that fall to a thread; they end where the next thread's begin. */
+static inline ptrdiff_t share(ptrdiff_t count, ptrdiff_t thread, ptrdiff_t threads) {
+    return count * thread / threads;
+}
+
 #endif

@@ -197,12 +197,6 @@ INLINE void step_on_block(const net *v, ptrdiff_t rows, block b, double decay, s
     transpose_block(v, b);
 }
 
-/* The threads that take the batches of one call together, and which of them this is. */
-typedef struct {
-    ptrdiff_t thread, threads;
-    barrier *meeting;
-} team;
-
 /* So many late waits in a call say that there are not the processors for a team. */
 enum { MOST_LATE = 3 };
 
@@ -218,11 +212,6 @@ INLINE int has_left(team *t) {
         return 0;
     t->threads = 1;
     return t->thread > 0;
-}
-
-/* The first of `count` things that fall to a thread; they end where the next thread's begin. */
-INLINE ptrdiff_t share(ptrdiff_t count, ptrdiff_t thread, ptrdiff_t threads) {
-    return count * thread / threads;
 }
 
 /* This thread's part of one mini-batch: its share of the rows, then its share of the weights. */
