@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes
+from hmlc import _frames, _passes
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -146,9 +146,11 @@ def as_matrix(X: Any, name: str = "X", *, min_rows: int = 1, min_columns: int = 
     ValueError
         Not two-dimensional, too few rows or columns, or complex.
     TypeError
-        Sparse, or of things that are not numbers.
+        Sparse, or of things that are not numbers; a data frame some of whose names are strings,
+        others not.
     """
     array = _as_real(X, name)
+    _frames.column_names(X)
     if array.ndim != 2:
         shown = {0: "scalar", 1: "1D"}.get(array.ndim, f"{array.ndim}D")
         raise ValueError(

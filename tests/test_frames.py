@@ -1,5 +1,7 @@
 """Data frames and tensors in, names kept and checked, data frames out."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars
@@ -54,6 +56,35 @@ def test_mixed_names_are_refused(frame):
         hmlc.StandardScaler().fit(frame.set_axis(["a", 1], axis=1))
     numbered = hmlc.StandardScaler().fit(frame.set_axis([0, 1], axis=1))
     assert not hasattr(numbered, "feature_names_in_")
+
+
+@pytest.mark.parametrize("is_fitted", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        hmlc.LinearRegression,
+        hmlc.LogisticRegression,
+        hmlc.KMeans,
+        hmlc.GaussianAnomalyDetector,
+        hmlc.MLPClassifier,
+        hmlc.MLPRegressor,
+        hmlc.StandardScaler,
+        hmlc.PolynomialFeatures,
+        hmlc.SinusoidFeatures,
+    ],
+)
+def test_mixed_names_leave_the_estimator_as_it_was(make, is_fitted, frame):
+    model, y = make(), np.arange(20) % 2
+    few = {name: 2 for name in ("n_clusters", "max_iter") if name in model.get_params()}
+    model.set_params(**few)
+    if is_fitted:
+        with warnings.catch_warnings(action="ignore"):
+            model.fit(frame + 1, y)
+    before = dict(vars(model))
+    with pytest.raises(TypeError, match=r"\['int', 'str'\]"):
+        model.fit(frame.set_axis(["a", 1], axis=1), y)
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is value for name, value in before.items())
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
