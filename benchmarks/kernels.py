@@ -183,6 +183,10 @@ def clusters(make: Maker) -> Iterator[Job]:
             Work(product + 3 * n * d, n * d),
         )  # fmt: skip
         yield Job("k_means.assign", shape, (X, shift, centres, labels), Work(product, n * d))
+        if d == 64:
+            moved = centres, make.empty(k) + 0.01, np.arange(k, dtype=np.int32)
+            met = X, weights, shift, *moved, labels - 1, make.empty(n) - np.inf, sums, counts
+            yield Job("k_means.lloyd_hamerly", shape, met, Work(product + n * d, n * d))
         if d == WIDE:
             bounds = make.empty(k, n), make.empty(n) + np.inf
             bounded = X, weights, shift, centres, make.empty(k) + 0.01, labels - 1, *bounds, sums

@@ -14,6 +14,9 @@ from hmlc._backend import kernels
 from hmlc._cluster_rows import Array, Clusters, Double, Labels, Rows, Settled, ordered_sum
 from hmlc._progress import Report
 
+MOSTLY = 15 / 16
+"""Of pairs of row and centre: to pass over fewer costs more than it saves."""
+
 MOST_UNEVEN = 1e6
 """Times that a row may weigh another where sums are kept from step to step."""
 
@@ -64,7 +67,77 @@ class PlainSteps:
         return labels, self.rows.settle(centres, labels)
 
 
-class BoundedSteps(PlainSteps):
+class LabelledSteps(PlainSteps):
+    """Steps that keep the labels of the step before; what else they keep they say."""
+
+    def __init__(self, rows: Rows, n_clusters: int) -> None:
+        super().__init__(rows, n_clusters)
+        self.near: Labels = np.full(len(rows.matrix), -1, np.int32)
+
+    def labels(self, centres: Array) -> Labels:
+        return self.near
+
+    def settle(self, centres: Array) -> tuple[Labels, Settled]:
+        settled = Settled(len(centres))
+        settled.counts[:] = self.step(self.rows.centred(centres)).counts
+        settled.inertia[0], _ = self.rows.inertia(centres, self.near)
+        return self.near, settled
+
+
+class HamerlySteps(LabelledSteps):
+    """The same steps, in which rows are compared with those centres alone that may be nearer.
+
+    Where that is nearly all of them the next steps are plain ones, each time twice as many. Which
+    are leaves no trace.
+    """
+
+    def __init__(self, rows: Rows, n_clusters: int) -> None:
+        super().__init__(rows, n_clusters)
+        self.lower = np.full(len(rows.matrix), -np.inf, rows.dtype)
+        self.centres: Array = np.zeros((n_clusters, rows.matrix.shape[1]), rows.dtype)
+        self.is_plain, self.is_known = False, False
+        self.to_pause, self.pause = 0, 1
+
+    def step(self, centres: Array) -> Clusters:
+        self.is_plain = self.to_pause > 0
+        if self.is_plain:
+            self.to_pause -= 1
+            return super().step(centres)
+        clusters, met = self._bounded_step(centres)
+        if self.is_known and met > MOSTLY * len(self.near) * len(centres):
+            self.to_pause, self.pause = self.pause, 2 * self.pause
+            self.lower.fill(-np.inf)
+        self.is_known = self.to_pause == 0
+        return clusters
+
+    def _bounded_step(self, centres: Array) -> tuple[Clusters, int]:
+        """Return the clusters' statistic, and how many centres all rows had to meet."""
+        lloyd, shift, weights = kernels().k_means.lloyd_hamerly, self.rows.shift, self.rows.weights
+        steps = _lengths_or_more(centres, self.centres)
+        order = np.argsort(-steps, kind="stable").astype(np.int32)
+        moved = shift, centres[order], steps[order], order
+        met: list[int] = []
+
+        def kernel(rows: Array, first: int, last: int, part: Clusters) -> None:
+            state = self.near[first:last], self.lower[first:last]
+            met.append(lloyd(rows, weights[first:last], *moved, *state, part.sums, part.counts))
+
+        self.centres = centres
+        return self.rows.reduce(centres, kernel), sum(met)
+
+    def labels(self, centres: Array) -> Labels:
+        return PlainSteps.labels(self, centres) if self.is_plain else self.near
+
+    def relabel(self, places: NDArray[np.intp], cluster: int) -> None:
+        self.near[places] = cluster
+        self.lower[places] = -np.inf
+
+    def settle(self, centres: Array) -> tuple[Labels, Settled]:
+        self.to_pause = 0
+        return super().settle(centres)
+
+
+class BoundedSteps(LabelledSteps):
     """The same steps, in which rows are passed over whose labels bounds of distances prove.
 
     Sums are kept from step to step and changed by the rows that change their clusters alone, so
@@ -73,7 +146,6 @@ class BoundedSteps(PlainSteps):
 
     def __init__(self, rows: Rows, n_clusters: int) -> None:
         super().__init__(rows, n_clusters)
-        self.near: Labels = np.full(len(rows.matrix), -1, np.int32)
         self.lower = np.zeros((n_clusters, len(rows.matrix)), rows.dtype)
         self.upper = np.full(len(rows.matrix), np.inf, rows.dtype)
         self.clusters = Clusters(n_clusters, rows.matrix.shape[1])
@@ -95,18 +167,9 @@ class BoundedSteps(PlainSteps):
         self.centres = centres
         return self.clusters
 
-    def labels(self, centres: Array) -> Labels:
-        return self.near
-
     def relabel(self, places: NDArray[np.intp], cluster: int) -> None:
         self.near[places] = cluster
         self.upper[places] = np.inf
-
-    def settle(self, centres: Array) -> tuple[Labels, Settled]:
-        settled = Settled(len(centres))
-        settled.counts[:] = self.step(self.rows.centred(centres)).counts
-        settled.inertia[0], _ = self.rows.inertia(centres, self.near)
-        return self.near, settled
 
 
 def _lengths_or_more(to: Array, start: Array) -> Array:
@@ -118,22 +181,34 @@ def _lengths_or_more(to: Array, start: Array) -> Array:
         return lengths.astype(to.dtype)
 
 
-def _use_bounds(n_clusters: int, n_columns: int) -> bool:
-    """Say whether rows are long beside their bounds: is_long of the C sources."""
+def _is_long(n_clusters: int, n_columns: int) -> bool:
+    """Say whether rows are long beside all bounds of theirs: is_long of the C sources."""
     return n_columns >= 128 and n_columns >= 16 * n_clusters
 
 
-def _new_steps(rows: Rows, n_clusters: int, n_columns: int) -> PlainSteps:
-    """Return steps with bounds where these pay, and where sums can be kept from step to step.
+def _is_wide(n_clusters: int, n_columns: int) -> bool:
+    """Say whether one bound is little beside a row, and its upkeep little beside the products."""
+    return n_columns >= 32 and n_columns * n_clusters >= 6000
+
+
+def _is_even(weights: Array) -> bool:
+    """Say whether sums can be kept from step to step.
 
     A row that leaves a cluster leaves it the rounding of its own weight, which must not be seen
     beside the other rows'.
     """
-    weights = rows.weights
     least = weights[weights > 0].min(initial=np.inf) if weights.strides[0] else weights.max()
-    is_even = bool(weights.max() <= MOST_UNEVEN * least)
-    steps = BoundedSteps if is_even and _use_bounds(n_clusters, n_columns) else PlainSteps
-    return steps(rows, n_clusters)
+    return bool(weights.max() <= MOST_UNEVEN * least)
+
+
+def _new_steps(rows: Rows, n_clusters: int, n_columns: int) -> PlainSteps:
+    """Return steps with bounds where these pay."""
+    kind = PlainSteps
+    if _is_long(n_clusters, n_columns):
+        kind = BoundedSteps if _is_even(rows.weights) else PlainSteps
+    elif _is_wide(n_clusters, n_columns):
+        kind = HamerlySteps
+    return kind(rows, n_clusters)
 
 
 def _farthest(rows: Rows, squares: Array, labels: Labels) -> Iterator[NDArray[np.intp]]:

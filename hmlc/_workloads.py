@@ -160,6 +160,13 @@ def _lloyd_bounded(rng: Generator) -> tuple[Any, ...]:
     return X, np.ones(2000), shift, centres, steps, labels, *bounds, np.zeros((16, 8))
 
 
+def _lloyd_hamerly(rng: Generator) -> tuple[Any, ...]:
+    X, shift, centres = _clusters(rng)
+    moved = centres, np.full(16, 0.01), np.arange(16, dtype=np.int32)
+    known = np.full(2000, -1, np.int32), np.full(2000, -np.inf)
+    return X, np.ones(2000), shift, *moved, *known, np.zeros((16, 8)), np.zeros(16)
+
+
 def _assign(rng: Generator) -> tuple[Any, ...]:
     return *_clusters(rng), np.zeros(2000, np.int32)
 
@@ -310,6 +317,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("k_means.lloyd", "2,000 x 8, k 16", _lloyd),
     Workload("k_means.settle", "2,000 x 8, k 16", _settle),
     Workload("k_means.lloyd_bounded", "2,000 x 8, k 16", _lloyd_bounded),
+    Workload("k_means.lloyd_hamerly", "2,000 x 8, k 16", _lloyd_hamerly),
     Workload("k_means.assign", "2,000 x 8, k 16", _assign),
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),
     Workload("k_means.potentials", "2,000 x 8, 4 candidates", _potentials),

@@ -218,7 +218,7 @@ def both_ways(X, init, monkeypatch, **parameters):
     """Fit with bounds and without."""
     model = KMeans(n_clusters=len(init), init=init, tol=0, **parameters)
     with_bounds = fit_quietly(model, X)
-    monkeypatch.setattr("hmlc._lloyd._use_bounds", lambda *shape: False)
+    monkeypatch.setattr("hmlc._lloyd._is_long", lambda *shape: False)
     return with_bounds, fit_quietly(KMeans(**model.get_params()), X)
 
 

@@ -31,6 +31,18 @@ def lloyd_bounded(
     upper: Vector[Real],
     sums: Matrix[np.float64],
 ) -> None: ...
+def lloyd_hamerly(
+    X: Matrix[Real],
+    weights: Vector[Real],
+    shift: Vector[Real],
+    centres: Matrix[Real],
+    steps: Vector[Real],
+    clusters: Vector[np.int32],
+    labels: Vector[np.int32],
+    lower: Vector[Real],
+    sums: Matrix[np.float64],
+    counts: Vector[np.float64],
+) -> int: ...
 def assign(
     X: Matrix[Real], shift: Vector[Real], centres: Matrix[Real], labels: Vector[np.int32]
 ) -> None: ...

@@ -15,6 +15,7 @@ cdef extern from "k_means.h" nogil:
     #define k_means_lloyd(X, ...) HMLC_CALL(k_means, lloyd, X, __VA_ARGS__)
     #define k_means_settle(X, ...) HMLC_CALL(k_means, settle, X, __VA_ARGS__)
     #define k_means_lloyd_bounded(X, ...) HMLC_CALL(k_means, lloyd_bounded, X, __VA_ARGS__)
+    #define k_means_lloyd_hamerly(X, ...) HMLC_CALL(k_means, lloyd_hamerly, X, __VA_ARGS__)
     #define k_means_assign(X, ...) HMLC_CALL(k_means, assign, X, __VA_ARGS__)
     #define k_means_inertia(X, ...) HMLC_CALL(k_means, inertia, X, __VA_ARGS__)
     #define k_means_potentials(X, ...) HMLC_CALL(k_means, potentials, X, __VA_ARGS__)
@@ -40,6 +41,12 @@ cdef extern from "k_means.h" nogil:
                                const void *centres, Py_ssize_t k, const void *steps,
                                int32_t *labels, void *lower, Py_ssize_t stride, void *upper,
                                double *sums, void *scratch) noexcept
+    void k_means_lloyd_hamerly(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
+                               Py_ssize_t weight_step, const void *shift,
+                               const void *centres, Py_ssize_t k, const void *steps,
+                               const int32_t *clusters, int32_t *labels, void *lower,
+                               double *sums, double *counts, int64_t *met,
+                               void *scratch) noexcept
     void k_means_assign(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                         const void *centres, Py_ssize_t k, int32_t *labels,
                         void *scratch) noexcept
@@ -149,6 +156,34 @@ def lloyd_bounded(const real[:, ::1] X, const real[:] weights, const real[::1] s
                               &steps[0], &labels[0], &lower[0, 0],
                               lower.strides[0] // <Py_ssize_t>sizeof(real),
                               &upper[0], &sums[0, 0], &scratch[0])
+
+
+def lloyd_hamerly(const real[:, ::1] X, const real[:] weights, const real[::1] shift,
+                  const real[:, ::1] centres, const real[::1] steps,
+                  const int32_t[::1] clusters, int32_t[::1] labels, real[::1] lower,
+                  double[:, ::1] sums, double[::1] counts):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = centres.shape[0], r
+    cdef int64_t met = 0
+    if centres.shape[1] != d or shift.shape[0] != d or steps.shape[0] != k:
+        raise ValueError("lloyd_hamerly: lengths of shift, centres and steps do not fit")
+    if labels.shape[0] != n or lower.shape[0] != n:
+        raise ValueError("lloyd_hamerly: labels or lower is not of X's length")
+    if sums.shape[0] != k or sums.shape[1] != d or counts.shape[0] != k:
+        raise ValueError("lloyd_hamerly: lengths of sums and counts do not fit centres")
+    if not np.array_equal(np.sort(clusters), np.arange(k)):
+        raise ValueError("lloyd_hamerly: clusters are not the labels from 0 to k - 1, each once")
+    for r in range(n):
+        if labels[r] >= k:
+            raise ValueError("lloyd_hamerly: a label is not that of a centre")
+    cdef Py_ssize_t step = _weight_step(weights, n)
+    if n == 0 or d == 0 or k == 0:
+        return met
+    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    with nogil:
+        k_means_lloyd_hamerly(&X[0, 0], n, d, &weights[0], step, &shift[0], &centres[0, 0], k,
+                              &steps[0], &clusters[0], &labels[0], &lower[0], &sums[0, 0],
+                              &counts[0], &met, &scratch[0])
+    return met
 
 
 def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centres,

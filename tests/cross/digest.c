@@ -179,7 +179,7 @@ static void clusters(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *scratch = zeros(k_means_scratch(k, d)), *closest = numbers(n, 0, 9), *out = zeros(n * k);
     real *near = zeros(k * d), *steps = numbers(k, 0, 0.1), *lower = zeros(k * n);
     real *upper = numbers(n, 0, INFINITY), *weights = numbers(n, 0, 2);
-    int32_t *labels = room(4 * n), *which = room(4 * n * k);
+    int32_t *labels = room(4 * n), *which = room(4 * n * k), *clusters = room(4 * k);
     int64_t *rows = room(8 * n * k), found = 0;
     double *total = sums(k * d + n), *counts = sums(k);
     KERNELS(k_means).relative(centres, k, d, shift, near), SHOW("k_means.relative", near, k * d);
@@ -191,6 +191,13 @@ static void clusters(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
                                    upper, total, scratch);
     SHOW("k_means.lloyd_bounded", labels, n), SHOW("k_means.lloyd_bounded", upper, n);
     SHOW("k_means.lloyd_bounded", total, k * d);
+    for (ptrdiff_t i = 0; i < k; i++)
+        clusters[i] = (int32_t)(k - 1 - i), steps[i] = (real)0.01 * (real)(k - i);
+    memset(upper, 0, (size_t)n * sizeof *upper);
+    for (int pass = 0; pass < 2; pass++)
+        KERNELS(k_means).lloyd_hamerly(X, n, d, weights, 1, shift, near, k, steps, clusters, labels,
+                                       upper, total, counts, &found, scratch);
+    SHOW("k_means.lloyd_hamerly", labels, n), SHOW("k_means.lloyd_hamerly", total, k * d);
     KERNELS(k_means).assign(X, n, d, shift, near, k, labels, scratch);
     SHOW("k_means.assign", labels, n);
     KERNELS(k_means).assign(X, HMLC_FEW_ROWS, d, shift, near, k, labels, scratch);

@@ -24,12 +24,13 @@ typedef struct {
     real error;
 } doubt;
 
-static doubt new_doubt(const long_rows *l) {
+/* Of k centres of d columns, half: -|c|^2 / 2. */
+static doubt new_doubt(const real *half, ptrdiff_t k, ptrdiff_t d) {
     real least = 0;
-    for (ptrdiff_t j = 0; j < l->k; j++)
-        least = l->half[j] < least ? l->half[j] : least;
+    for (ptrdiff_t j = 0; j < k; j++)
+        least = half[j] < least ? half[j] : least;
     return (doubt){.reach = 2 * (real)sqrt(-2 * (double)least),
-                   .error = (real)(4 * (l->d + 4)) * EPSILON};
+                   .error = (real)(4 * (d + 4)) * EPSILON};
 }
 
 /* How far |x|^2 - 2 (x.c - |c|^2/2) as computed may be from |x - c|^2, times two and more, where

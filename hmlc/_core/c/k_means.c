@@ -2,6 +2,7 @@
  * only where they are what is asked for. */
 #include "bounds.h"
 #include "cluster_sums.h"
+#include "hamerly.h"
 #include "nearest.h"
 #include "seeding.h"
 
@@ -82,7 +83,7 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *w
                           ptrdiff_t stride, real *upper, double *sums, real *scratch) {
     real *rest;
     const long_rows l = new_long_rows(shift, centres, k, d, scratch, &rest);
-    const doubt b = new_doubt(&l);
+    const doubt b = new_doubt(l.half, k, d);
     for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
         ptrdiff_t open[HMLC_BLOCK_ROWS], count = 0;
         for (ptrdiff_t r = first; r < smaller(n, first + HMLC_BLOCK_ROWS); r += LANES) {
@@ -113,6 +114,36 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *w
                 }
             }
         }
+    }
+}
+
+/* The step of lloyd for rows of which one bound is kept, where they are not long.
+ *   X, weights, shift, sums, counts: as in lloyd. steps k: how far each centre has moved since the
+ * call before, or more, the longest first; centres k x d in that order, relative to shift; clusters
+ * k: whose they are, each once. labels n, in and out: those of the call before, -1 where there was
+ * none; lower n, in and out: no more than the distances from all centres but the own; met 1 takes
+ * how many pairs of row and centre were to be compared. Sums: as in lloyd, but row by row where
+ * those are by lanes. */
+static void lloyd_hamerly(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                          ptrdiff_t weight_step, const real *shift, const real *centres,
+                          ptrdiff_t k, const real *steps, const int32_t *clusters, int32_t *labels,
+                          real *lower, double *sums, double *counts, int64_t *met, real *scratch) {
+    real *rest;
+    const hamerly h = new_hamerly(shift, centres, k, d, steps, clusters, scratch, &rest);
+    const search s = {.k = k, .d = d, .shift = shift};
+    cluster_sums c = new_cluster_sums(&s, weight_step, sums, counts, rest);
+    c.copies = k_means_in_lanes(k, d) ? 0 : c.copies;
+    for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
+        const ptrdiff_t in_block = smaller(n - b, HMLC_BLOCK_ROWS);
+        real index[HMLC_BLOCK_ROWS];
+        *met += relabel_block(&h, X + b * d, in_block, labels + b, lower + b);
+        for (ptrdiff_t r = 0; r < in_block; r++)
+            index[r] = (real)labels[b + r];
+        for (ptrdiff_t r = 0; r < in_block; r += WIDTH)
+            add_rows(&c, X + (b + r) * d, smaller(in_block - r, WIDTH), n - b - r,
+                     weights + (b + r) * weight_step, index + r);
+        if (c.copies > 0)
+            carry_copies(&c);
     }
 }
 

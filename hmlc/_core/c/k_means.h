@@ -14,6 +14,10 @@
       ptrdiff_t weight_step, const real *shift, const real *centres, ptrdiff_t k,                  \
       const real *steps, int32_t *labels, real *lower, ptrdiff_t stride, real *upper,              \
       double *sums, real *scratch)                                                                 \
+    K(lloyd_hamerly, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                 \
+      ptrdiff_t weight_step, const real *shift, const real *centres, ptrdiff_t k,                  \
+      const real *steps, const int32_t *clusters, int32_t *labels, real *lower, double *sums,      \
+      double *counts, int64_t *met, real *scratch)                                                 \
     K(assign, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,     \
       ptrdiff_t k, int32_t *labels, real *scratch)                                                 \
     K(inertia, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                       \
@@ -56,7 +60,7 @@ static inline int k_means_in_lanes(ptrdiff_t k, ptrdiff_t d) {
 /* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
     const ptrdiff_t block = k_means_in_lanes(k, d) ? HMLC_BLOCK_ROWS * d : 0;
-    return (k_means_copies(k, d) * k + k + 80) * (d + 17) + 80 * k + 1600 + block;
+    return (k_means_copies(k, d) * k + k + 120) * (d + 17) + 80 * k + 1600 + block;
 }
 
 #endif

@@ -14,7 +14,7 @@
 #endif
 
 #include "bounds.h"
-#include "nearest.h"
+#include "hamerly.h"
 
 /* |x - c|^2 by differences: LANES interleaved sums, the tree of v_sum, then the rest in order. */
 INLINE real square_of_difference(const real *x, const real *c, ptrdiff_t d) {
@@ -52,23 +52,7 @@ INLINE void note(near_list *list, int32_t which, int64_t row, real square) {
 INLINE int open_tile(int rows, const real *group, ptrdiff_t d, const real *candidates,
                      const real *half, ptrdiff_t first, const real *floor, real *far) {
     vec score[TILE_ROWS][GROUP], least[GROUP];
-    UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int v = 0; v < GROUP; v++) {
-            score[i][v] = v_set(half[first + i]);
-        }
-    }
-    const real *c = candidates + first * d;
-    for (ptrdiff_t p = 0; p < d; p++, c++, group += WIDTH) {
-        vec x[GROUP];
-        UNROLL for (int v = 0; v < GROUP; v++) {
-            x[v] = v_load(group + v * LANES);
-        }
-        UNROLL for (int i = 0; i < rows; i++) {
-            UNROLL for (int v = 0; v < GROUP; v++) {
-                score[i][v] = v_fma(v_set(c[i * d]), x[v], score[i][v]);
-            }
-        }
-    }
+    score_tile(rows, group, d, candidates, half, first, score);
     int any = 0;
     UNROLL for (int v = 0; v < GROUP; v++) {
         least[v] = v_load(floor + v * LANES);
@@ -144,11 +128,7 @@ static nearby new_nearby(const real *shift, const real *candidates, ptrdiff_t k,
         for (ptrdiff_t p = 0; p < d; p++)
             s.shifted[t * d + p] = candidates[t * d + p] - shift[p];
     fill_half(s.shifted, k, d, s.half);
-    real least = 0;
-    for (ptrdiff_t t = 0; t < k; t++)
-        least = s.half[t] < least ? s.half[t] : least;
-    s.doubt = (doubt){.reach = 2 * (real)sqrt(-2 * (double)least),
-                      .error = (real)(4 * (d + 4)) * EPSILON};
+    s.doubt = new_doubt(s.half, k, d);
     return s;
 }
 

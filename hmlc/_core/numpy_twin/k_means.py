@@ -89,6 +89,51 @@ def lloyd_bounded(
     labels[is_open] = after
 
 
+def lloyd_hamerly(
+    X: Real,
+    weights: Real,
+    shift: Real,
+    centres: Real,
+    steps: Real,
+    clusters: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    lower: Real,
+    sums: Double,
+    counts: Double,
+) -> int:
+    """Take the step of lloyd for rows of which one bound is kept: see c/hamerly.h.
+
+    Centres come in order of their steps; a row meets the first of them alone, as many as may have
+    come nearer to it than its own. Returns how many all rows together had to meet.
+    """
+    k, of_type = len(centres), np.finfo(X.dtype)
+    rows, places = X - shift, np.argsort(clusters)
+    reach = 2 * np.sqrt(np.max(np.sum(centres * centres, axis=1)))
+    own = np.sum((rows - centres[places[labels]]) ** 2, axis=1)
+    error = 4 * (X.shape[1] + 4) * of_type.eps
+    slack = error * (np.sqrt(own) + 1.5 * reach) ** 2 + of_type.tiny
+    most = 0.75 * (lower - np.sqrt(own + slack))
+    is_known = (labels >= 0) & (most > 0)
+    met = np.where(is_known, np.searchsorted(-steps, -most, side="right"), k)
+    met[4 * met > k] = k
+
+    far = np.where(met < k, (lower - np.append(steps, 0)[met]) * (1 - of_type.eps), np.inf)
+    each, squares = np.arange(len(X)), np.sum(rows * rows, axis=1)
+    scores = rows @ centres.T - np.sum(centres * centres, axis=1) / 2
+    is_met = np.arange(k) < met[:, np.newaxis]
+    is_met[each, places[labels]] = True
+    scores = np.where(is_met, scores, -np.inf)[:, places]
+    labels[:] = np.argmax(scores, axis=1)
+    scores[each, labels] = -np.inf
+    slack = error * (np.sqrt(squares) + reach) ** 2 + of_type.tiny
+    others = np.maximum(squares - 2 * np.max(scores, axis=1) - slack, 0)
+    lower[:] = np.where(met > 0, np.minimum(far, np.sqrt(others)), far)
+
+    np.add.at(sums, labels, weights[:, np.newaxis] * rows)
+    counts += np.bincount(labels, weights, minlength=k)
+    return int(met.sum())
+
+
 def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> None:
     """Set labels[r] to the centre nearest to row r, of equals the first.
 

@@ -111,6 +111,62 @@ def lloyd_bounded(
                     sums[cluster, p] += factor * x
 
 
+def lloyd_hamerly(
+    X: Real,
+    weights: Real,
+    shift: Real,
+    centres: Real,
+    steps: Real,
+    clusters: NDArray[np.int32],
+    labels: NDArray[np.int32],
+    lower: Real,
+    sums: Double,
+    counts: Double,
+) -> int:
+    """Take the step of lloyd for rows of which one bound is kept: see c/hamerly.h.
+
+    Returns how many centres all rows together had to meet.
+    """
+    places, offset, moves = centres.tolist(), shift.tolist(), steps.tolist()
+    whose = clusters.tolist()
+    k, origin, total = len(places), [0.0] * len(offset), 0
+    eps, tiny = float(np.finfo(X.dtype).eps), float(np.finfo(X.dtype).tiny)
+    error = 4 * (len(offset) + 4) * eps
+    reach = 2 * math.sqrt(max(_square(centre, origin) for centre in places))
+    half = [-_square(centre, origin) / 2 for centre in places]
+    for r, (row, weight) in enumerate(zip(X.tolist(), weights.tolist(), strict=True)):
+        shifted = [x - s for x, s in zip(row, offset, strict=True)]
+        own = whose.index(int(labels[r])) if labels[r] >= 0 else -1
+        met = k
+        if own >= 0:
+            square = _square(shifted, places[own])
+            slack = error * (math.sqrt(square) + 1.5 * reach) ** 2 + tiny
+            most = 0.75 * (float(lower[r]) - math.sqrt(square + slack))
+            longer = sum(move >= most for move in moves)
+            met = k if most <= 0 or 4 * longer > k else longer
+        total += met
+        least = (float(lower[r]) - moves[met]) * (1 - eps) if met < k else math.inf
+        if met > 0:
+            best, label, following = -math.inf, 0, -math.inf
+            for i in sorted({*range(met), *([own] if own >= 0 else [])}, key=whose.__getitem__):
+                score = half[i]
+                for x, c in zip(shifted, places[i], strict=True):
+                    score += x * c
+                if score > best:
+                    best, label, following = score, whose[i], best
+                else:
+                    following = max(following, score)
+            labels[r] = label
+            square = _square(shifted, origin)
+            slack = error * (math.sqrt(square) + reach) ** 2 + tiny
+            least = min(least, math.sqrt(max(square - 2 * following - slack, 0.0)))
+        lower[r] = least
+        counts[labels[r]] += weight
+        for p, x in enumerate(shifted):
+            sums[labels[r], p] += weight * x
+    return total
+
+
 def assign(X: Real, shift: Real, centres: Real, labels: NDArray[np.int32]) -> None:
     """Set labels[r] to the centre nearest to row r, of equals the first."""
     places, offset = centres.tolist(), shift.tolist()
