@@ -69,6 +69,7 @@ class LogisticCost:
         self.kernels: Kernels = kernels()
         self.is_fixed = np.zeros(len(penalty), bool)
         self.is_checked = False
+        self.is_at_end = False  # which rows the pass before has left in cache
 
     def sample(self, every: int) -> "LogisticCost":
         """Return the cost over one block of rows in `every`, its penalty as strong beside it."""
@@ -104,7 +105,9 @@ class LogisticCost:
             n_jobs=self.n_jobs,
             flops_per_row=depth * (4 * k + hessians * depth),
             partial_bytes=8 * depth * (k + hessians * depth),
+            last_first=self.is_at_end,
         )
+        self.is_at_end = not self.is_at_end
         self._check(sums.gradient)
         return self._penalised(sums, W)
 

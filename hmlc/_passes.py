@@ -137,6 +137,7 @@ def reduce_rows(
     n_jobs: int | None = None,
     flops_per_row: float = 1.0,
     partial_bytes: int = 0,
+    last_first: bool = False,
 ) -> Partial:
     """Sum a kernel's statistic over all rows.
 
@@ -158,12 +159,16 @@ def reduce_rows(
         About how many operations the kernel spends on a row; decides whether threads are worth it.
     partial_bytes : int
         Size of a partial: where it is large there are fewer lanes.
+    last_first : bool
+        Whether to begin with the last lane, whose rows a pass before has left in cache. The sum is
+        the same.
     """
     bounds = lane_bounds(len(X), partial_bytes, flops_per_row)
     tree = _Tree(len(bounds) - 1, merge)
     reader = RowReader(X, dtype)
 
-    def run_lane(lane: int) -> None:
+    def run_lane(index: int) -> None:
+        lane = len(bounds) - 2 - index if last_first else index
         partial = new_partial()
         for rows, first, last in reader.pieces(bounds[lane], bounds[lane + 1]):
             kernel(rows, first, last, partial)

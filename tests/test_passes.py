@@ -40,7 +40,7 @@ def test_pieces_are_the_rows(n_rows, order, source, rng):
     np.testing.assert_array_equal(np.concatenate([rows for rows, _, _ in seen]), X)
 
 
-def reduce_order(n_rows, n_jobs):
+def reduce_order(n_rows, n_jobs, last_first=False):
     """Return the order in which partial sums are joined, as a nested string."""
     result = _passes.reduce_rows(
         np.zeros((n_rows, 1)),
@@ -50,6 +50,7 @@ def reduce_order(n_rows, n_jobs):
         lambda left, right: left.append(f"({','.join(right)})"),
         n_jobs=n_jobs,
         flops_per_row=1e9,
+        last_first=last_first,
     )
     return ",".join(result)
 
@@ -91,6 +92,22 @@ def test_few_partials_are_held_at_a_time():
 def test_reduction_tree_does_not_depend_on_threads(n_jobs):
     for n_rows in (1, 300, 5_000, 100_000):
         assert reduce_order(n_rows, n_jobs) == reduce_order(n_rows, 1)
+
+
+def test_a_pass_may_begin_with_the_last_rows():
+    seen = []
+    _passes.reduce_rows(
+        np.zeros((100_000, 1)),
+        np.float64,
+        lambda rows, first, last, partial: seen.append(first),
+        list,
+        lambda left, right: None,
+        n_jobs=1,
+        flops_per_row=1e9,
+        last_first=True,
+    )
+    assert seen == sorted(seen, reverse=True)
+    assert reduce_order(100_000, 2, last_first=True) == reduce_order(100_000, 1)
 
 
 def test_tasks_run_once_each_and_on_several_threads():
