@@ -16,8 +16,7 @@
 #include "perceptron_layers.h"
 #include "perceptron_loss.h"
 
-/* Rows that go through all layers together, so that they stay in cache: a multiple of TILE_ROWS. */
-enum { PASS_ROWS = 24 };
+enum { PASS_ROWS = PERCEPTRON_PASS_ROWS };
 
 /* Values, losses and deltas of rows [first, last). Meanwhile the next PASS_ROWS of them are asked
  * for, and at the end the first of the next batch, so that L2 holds them besides the batch. */
@@ -47,10 +46,12 @@ static double sum_of_losses(const net *v, ptrdiff_t rows) {
  */
 static void forward(const real *X, ptrdiff_t n, const real *units, const real *parameters,
                     const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch) {
-    const net v = lay_out(network, layers, least(n, PASS_ROWS), 0, 1, scratch);
+    net v = lay_out(network, layers, least(n, PASS_ROWS), 0, 1, scratch);
+    const batch all = {.X = X, .units = units};
+    if (n <= HMLC_FEW_ROWS || !is_mostly_zero(&all, v.size[0], 0))
+        v.filled = NULL;
     if (n <= HMLC_FEW_ROWS) {
-        const batch b = {.X = X, .units = units};
-        forward_few(&v, &b, parameters, n);
+        forward_few(&v, &all, parameters, n);
         answer(&v, n, out);
         return;
     }

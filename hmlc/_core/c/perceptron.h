@@ -60,17 +60,36 @@ static inline ptrdiff_t perceptron_transposed(const ptrdiff_t *size, ptrdiff_t l
     return total;
 }
 
-/* How many reals' room a thread's list of inputs, or of a batch's rows for each of `lanes` inputs,
- * takes. */
+/* Rows that go through all layers together, so that they stay in cache: a multiple of every
+ * variant's TILE_ROWS. Their lists are of inputs at most so many at a time, whose weights are then
+ * in the first cache for all of the rows. */
+enum { PERCEPTRON_PASS_ROWS = 24, PERCEPTRON_DEPTHS = 128 };
+
+/* The inputs that are listed at a time: whole panels, as even as can be. */
+static inline ptrdiff_t perceptron_depths(ptrdiff_t inputs, ptrdiff_t lanes) {
+    const ptrdiff_t blocks = (inputs + PERCEPTRON_DEPTHS - 1) / PERCEPTRON_DEPTHS;
+    return perceptron_padded((inputs + blocks - 1) / blocks, lanes);
+}
+
+/* How many reals' room a thread's lists take: of inputs for each of a pass's rows, or of a batch's
+ * rows for each of `lanes` inputs; and what a list may be written past its end. */
 static inline ptrdiff_t perceptron_list(const ptrdiff_t *size, ptrdiff_t rows, ptrdiff_t lanes) {
-    const ptrdiff_t count = size[0] > lanes * rows ? size[0] : lanes * rows;
-    return perceptron_padded(count * (ptrdiff_t)sizeof(ptrdiff_t) * lanes / 64, lanes);
+    const ptrdiff_t pass = rows < PERCEPTRON_PASS_ROWS ? rows : PERCEPTRON_PASS_ROWS;
+    const ptrdiff_t of_inputs = pass * perceptron_depths(size[0], lanes);
+    const ptrdiff_t count = of_inputs > lanes * rows ? of_inputs : lanes * rows;
+    return perceptron_padded((count + lanes) * (ptrdiff_t)sizeof(ptrdiff_t) * lanes / 64, lanes);
+}
+
+/* How many reals' room it takes to say which inputs are not 0. */
+static inline ptrdiff_t perceptron_filled(const ptrdiff_t *size, ptrdiff_t rows, ptrdiff_t lanes) {
+    return perceptron_padded(perceptron_room(rows) * perceptron_padded(size[0], lanes) / lanes,
+                             lanes);
 }
 
 /* How many reals of scratch `threads` threads need for a batch of `rows` rows: the values of all
  * levels and the deltas of those between, `copies` of the weights and one transposed, all in
- * panels; the rows' losses; each thread's block of outputs and targets, and its list; and what
- * aligning the start to a vector may skip. */
+ * panels; the rows' losses; which inputs are not 0; each thread's block of outputs and targets, and
+ * its lists; and what aligning the start to a vector may skip. */
 static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t layers,
                                            ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t threads,
                                            ptrdiff_t lanes) {
@@ -80,6 +99,7 @@ static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t l
     return lanes + perceptron_room(rows) * columns +
            copies * perceptron_weights(size, layers, lanes) +
            perceptron_transposed(size, layers, lanes) + perceptron_padded(rows, lanes) +
+           perceptron_filled(size, rows, lanes) +
            threads * (2 * size[layers] * lanes + perceptron_list(size, rows, lanes));
 }
 

@@ -2,7 +2,7 @@
 #ifndef HMLC_PERCEPTRON_FEW_H
 #define HMLC_PERCEPTRON_FEW_H
 
-#include "perceptron_layers.h"
+#include "perceptron_inputs.h"
 
 /* How many vectors of a row of W are read at once: the more, the longer are the runs of memory. */
 enum { FEW_PANELS = 7, FEW_AHEAD = 8 };
@@ -59,7 +59,7 @@ INLINE void forward_columns(int count, const net *v, ptrdiff_t l, const real *W,
 /* forward_rows for a few rows, with the parameters as they lie: to bring them into panels would
  * cost more. */
 static void forward_few(const net *v, const batch *b, const real *parameters, ptrdiff_t rows) {
-    load_rows(v, b, 0, rows);
+    load_rows(v, b, 0, rows, 0);
     for (ptrdiff_t l = 0; l < v->layers; l++) {
         const ptrdiff_t vectors = panels_of(v->size[l + 1]),
                         tiles = (vectors + FEW_PANELS - 1) / FEW_PANELS;

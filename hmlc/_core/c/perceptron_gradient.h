@@ -5,7 +5,7 @@
 #ifndef HMLC_PERCEPTRON_GRADIENT_H
 #define HMLC_PERCEPTRON_GRADIENT_H
 
-#include "perceptron_layers.h"
+#include "perceptron_inputs.h"
 
 /* LANES rows, or as many as there are, and `panels` panels of layer l's matrix, from row i and
  * column c; with i = 0 the columns' biases too. */
@@ -28,15 +28,14 @@ static ptrdiff_t count_blocks(const net *v) {
 }
 
 static block nth_block(const net *v, ptrdiff_t n) {
-    ptrdiff_t l = 0, across = blocks_across(v, 0);
-    while (n >= panels_of(v->size[l]) * across) {
-        n -= panels_of(v->size[l]) * across;
+    ptrdiff_t l = 0;
+    while (n >= panels_of(v->size[l]) * blocks_across(v, l)) {
+        n -= panels_of(v->size[l]) * blocks_across(v, l);
         l++;
-        across = blocks_across(v, l);
     }
-    const ptrdiff_t first = n % across * BLOCK_PANELS;
+    const ptrdiff_t deep = panels_of(v->size[l]), first = n / deep * BLOCK_PANELS;
     const ptrdiff_t panels = least(BLOCK_PANELS, panels_of(v->size[l + 1]) - first);
-    return (block){l, n / across * LANES, first * LANES, panels};
+    return (block){l, n % deep * LANES, first * LANES, panels};
 }
 
 /* Brings the transpose of a block's weights, of a layer after the first, up to date. */
@@ -57,98 +56,105 @@ static void transpose_block(const net *v, block b) {
 /* What takes the gradient of LANES weights: row i of the block's layer, from its column c on. */
 typedef void (*taker)(const void *to, ptrdiff_t i, ptrdiff_t c, vec gradient);
 
-/* Rows of a gradient's register tile: as even as tiles of at most TILE_ROWS can share LANES. */
+/* Rows of the gradient's register tile where all rows of a batch count, as even as tiles of at most
+ * TILE_ROWS can share LANES; and how many are left to the last. */
 enum {
     GRADIENT_TILES = (LANES + TILE_ROWS - 1) / TILE_ROWS,
     GRADIENT_ROWS = (LANES + GRADIENT_TILES - 1) / GRADIENT_TILES,
     GRADIENT_REST = LANES - (GRADIENT_TILES - 1) * GRADIENT_ROWS,
 };
 
-/* Rows of a batch that are looked at to see whether a block's inputs are mostly 0. */
-enum { SAMPLE_ROWS = 8 };
-
-/* Lists the rows of a batch in which `count` columns of values, from A on, are not all 0. */
-INLINE depths used_rows(int count, const real *A, ptrdiff_t rows, ptrdiff_t *used) {
-    const int words = count * (int)sizeof(real) / 8;
-    ptrdiff_t n = 0;
-    for (ptrdiff_t r = 0; r < rows; r++) {
-        const real *a = A + r * LANES;
-        uint64_t bits = words == 0 && *a != 0;
-        UNROLL
-        for (int i = 0; i < words; i++) {
-            uint64_t word;
-            memcpy(&word, a + 8 * i / (int)sizeof(real), 8);
-            bits |= word;
-        }
-        used[n] = r;
-        n += bits != 0;
-    }
-    return (depths){used, n};
-}
-
-/* `count` rows from row i of the gradient values^T delta, `regs` registers of columns from
- * c on. */
-INLINE void gradient_tile(int count, int regs, const net *v, const real *A, depths some, block b,
-                          ptrdiff_t i, ptrdiff_t c, taker take, const void *to) {
+/* `count` rows of the gradient values^T delta, the inputs A and `regs` registers of delta, summed
+ * in order of some of a batch's rows. */
+INLINE void gradient_tile(int count, int regs, const real *A, const real *delta, ptrdiff_t stride,
+                          depths some, vec sum[]) {
     const int panels = panels_in(regs);
-    const real *delta = deltas_of(v, b.l + 1) + c / LANES * v->stride;
-    vec acc[TILE_ROWS * TILE_PANELS];
+    vec acc[TILE_VECTORS];
+    UNROLL
     for (int t = 0; t < count * panels; t++)
         acc[t] = v_set(0);
     if (some.used)
-        listed_fma(count, regs, A, 1, 1, LANES, delta, v->stride, some.used, some.count, acc);
+        listed_fma(count, regs, A, 1, 1, LANES, delta, stride, some.used, some.count, acc);
     else
-        wide_fma(count, regs, A, 1, LANES, delta, v->stride, some.count, acc);
+        wide_fma(count, regs, A, 1, LANES, delta, stride, some.count, acc);
+    UNROLL
     for (int t = 0; t < count * panels; t++)
-        if (i + t / panels < v->size[b.l])
-            take(to, i + t / panels, c + t % panels * LANES, acc[t]);
+        sum[t] = acc[t];
 }
 
-INLINE void gradient_panels(int regs, const net *v, const depths some[], block b, ptrdiff_t c,
-                            taker take, const void *to) {
-    const ptrdiff_t in = v->size[b.l];
-    const real *A = values_of(v, b.l) + b.i / LANES * v->stride;
-    int t = 0;
-    for (; t < GRADIENT_TILES - 1 && b.i + t * GRADIENT_ROWS < in; t++)
-        gradient_tile(GRADIENT_ROWS, regs, v, A + t * GRADIENT_ROWS, some[t], b,
-                      b.i + t * GRADIENT_ROWS, c, take, to);
-    if (b.i + t * GRADIENT_ROWS < in)
-        gradient_tile(GRADIENT_REST, regs, v, A + t * GRADIENT_ROWS, some[t], b,
-                      b.i + t * GRADIENT_ROWS, c, take, to);
+/* Each by itself, for the same reason as those of the values. */
+typedef void (*summer)(const real *A, const real *delta, ptrdiff_t stride, depths some, vec sum[]);
+#define GRADIENT_TILE(name, count, regs)                                                           \
+    static void name(const real *A, const real *delta, ptrdiff_t stride, depths some, vec sum[]) { \
+        gradient_tile(count, regs, A, delta, stride, some, sum);                                   \
+    }
+GRADIENT_TILE(gradient_half, GRADIENT_ROWS, WIDE / 2)
+GRADIENT_TILE(gradient_full, GRADIENT_ROWS, WIDE)
+GRADIENT_TILE(gradient_rest_half, GRADIENT_REST, WIDE / 2)
+GRADIENT_TILE(gradient_rest_full, GRADIENT_REST, WIDE)
+GRADIENT_TILE(gradient_listed_1, LISTED_ROWS, LISTED_WIDE / 4)
+GRADIENT_TILE(gradient_listed_2, LISTED_ROWS, LISTED_WIDE / 2)
+GRADIENT_TILE(gradient_listed_3, LISTED_ROWS, LISTED_WIDE * 3 / 4)
+GRADIENT_TILE(gradient_listed_4, LISTED_ROWS, LISTED_WIDE)
+static const summer gradient_tiles[] = {gradient_half, gradient_full};
+static const summer gradient_rest_tiles[] = {gradient_rest_half, gradient_rest_full};
+static const summer gradient_listed_tiles[] = {gradient_listed_1, gradient_listed_2,
+                                               gradient_listed_3, gradient_listed_4};
+
+/* Gives `count` rows of a block's gradient from row i on, with the columns of `panels` panels from
+ * c on, as `summed` makes them. */
+INLINE void give_gradient(const net *v, block b, ptrdiff_t i, ptrdiff_t c, ptrdiff_t count,
+                          ptrdiff_t panels, summer summed, depths some, taker take,
+                          const void *to) {
+    const real *A = values_of(v, b.l) + b.i / LANES * v->stride + i;
+    vec sum[TILE_VECTORS];
+    count = least(count, least(LANES, v->size[b.l] - b.i) - i);
+    if (count <= 0)
+        return;
+    summed(A, deltas_of(v, b.l + 1) + c / LANES * v->stride, v->stride, some, sum);
+    panels = least(panels, panels_of(v->size[b.l + 1] - c));
+    for (ptrdiff_t t = 0; t < count; t++)
+        for (ptrdiff_t p = 0; p < panels; p++)
+            take(to, b.i + i + t, c + p * LANES, sum[t * panels + p]);
 }
 
-/* Whether a half of a block's inputs or more are 0 in a batch's first rows. */
-static int is_block_zero(const real *A, ptrdiff_t rows) {
-    vec zeros = v_set(0);
+/* Rows of a batch that are looked at to see whether a block's inputs are mostly 0. */
+enum { SAMPLE_ROWS = 16 };
+
+/* Whether a block's inputs are not all filled in most of a batch's first rows. */
+static int has_zeros(const net *v, ptrdiff_t rows, block b) {
+    const uint16_t *filled = v->filled + b.i / LANES * (v->stride / LANES);
+    ptrdiff_t count = 0;
+    rows = least(rows, SAMPLE_ROWS);
     for (ptrdiff_t r = 0; r < rows; r++)
-        zeros =
-            v_add(zeros, v_select(v_equal(v_load(A + r * LANES), v_set(0)), v_set(1), v_set(0)));
-    return 2 * v_sum(zeros) >= (real)(rows * LANES);
-}
-
-/* The rows that count for each tile of a block: all, unless its values are inputs mostly 0. */
-INLINE void rows_for_tiles(const net *v, ptrdiff_t rows, block b, depths some[]) {
-    const real *A = values_of(v, b.l) + b.i / LANES * v->stride;
-    const int is_listed = b.l == 0 && is_block_zero(A, least(rows, SAMPLE_ROWS));
-    for (int t = 0; t < GRADIENT_TILES; t++)
-        if (!is_listed)
-            some[t] = (depths){NULL, rows};
-        else if (t < GRADIENT_TILES - 1)
-            some[t] = used_rows(GRADIENT_ROWS, A + t * GRADIENT_ROWS, rows, v->used + t * rows);
-        else
-            some[t] = used_rows(GRADIENT_REST, A + t * GRADIENT_ROWS, rows, v->used + t * rows);
+        count += filled[r] != (1u << LANES) - 1;
+    return 2 * count > rows;
 }
 
 /* Gives the gradient of a block's weights, values^T delta, summed in order of `rows` rows. */
 INLINE void weight_gradient(const net *v, ptrdiff_t rows, block b, taker take, const void *to) {
-    const ptrdiff_t end = b.c + b.panels * LANES;
-    depths some[GRADIENT_TILES];
-    rows_for_tiles(v, rows, b, some);
-    for (ptrdiff_t c = b.c; c < end; c += TILE_PANELS * LANES)
-        if (v->size[b.l + 1] - c > NARROW * REG_LANES)
-            gradient_panels(WIDE, v, some, b, c, take, to);
-        else
-            gradient_panels(NARROW, v, some, b, c, take, to);
+    const ptrdiff_t end = b.c + b.panels * LANES, columns = v->size[b.l + 1];
+    const depths all = {NULL, rows};
+    if (b.l == 0 && has_zeros(v, rows, b)) {
+        depths lists[LISTED_TILES];
+        list_rows(v, rows, b.i, lists);
+        for (ptrdiff_t c = b.c; c < end; c += LISTED_PANELS * LANES) {
+            const summer listed = gradient_listed_tiles[part_of(LISTED_WIDE, 4, columns - c)];
+            for (int t = 0; t < LISTED_TILES; t++)
+                give_gradient(v, b, t * LISTED_ROWS, c, LISTED_ROWS, LISTED_PANELS, listed,
+                              lists[t], take, to);
+        }
+        return;
+    }
+    for (ptrdiff_t c = b.c; c < end; c += TILE_PANELS * LANES) {
+        const ptrdiff_t part = part_of(WIDE, 2, columns - c);
+        for (int t = 0; t < GRADIENT_TILES; t++) {
+            const summer some =
+                t + 1 < GRADIENT_TILES ? gradient_tiles[part] : gradient_rest_tiles[part];
+            give_gradient(v, b, t * GRADIENT_ROWS, c, GRADIENT_ROWS, TILE_PANELS, some, all, take,
+                          to);
+        }
+    }
 }
 
 /* Gives the gradient of the biases of a block's columns, the sum of their deltas in order of rows.

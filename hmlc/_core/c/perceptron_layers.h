@@ -23,6 +23,7 @@ typedef struct {
     ptrdiff_t stride; /* reals from one panel of values or deltas to the next */
     real *values, *deltas, *transposed, *losses, *columns;
     real *weights, *state; /* an optimiser's state follows the weights */
+    uint16_t *filled; /* for each panel of inputs, each row's that are not 0: bit i is lane i */
     ptrdiff_t *used;
 } net;
 
@@ -42,7 +43,8 @@ static net lay_out(const ptrdiff_t *network, ptrdiff_t layers, ptrdiff_t most_ro
     const ptrdiff_t list = perceptron_list(v.size, most_rows, LANES);
     real *lists = v.columns + (threads - thread) * block;
     v.used = (ptrdiff_t *)(void *)(lists + thread * list);
-    v.transposed = lists + threads * list;
+    v.filled = (uint16_t *)(void *)(lists + threads * list);
+    v.transposed = lists + threads * list + perceptron_filled(v.size, most_rows, LANES);
     v.weights = v.transposed + perceptron_transposed(v.size, layers, LANES);
     v.state = v.weights + perceptron_weights(v.size, layers, LANES);
     return v;
@@ -104,46 +106,6 @@ static void from_panels(const net *v, const real *panels, real *parameters, ptrd
     }
 }
 
-/* Some rows of X and Y: row r is row order[r], or r where order is NULL; d columns of X are in the
- * network's units after (x - units[c]) * units[d + c]. */
-typedef struct {
-    const real *X, *Y, *units;
-    const ptrdiff_t *order;
-    ptrdiff_t known, period; /* how far order goes on, and where in it the next batch begins */
-    const real *weights;     /* row r's is weights[r * weight_step] */
-    ptrdiff_t weight_step;   /* 0 where all rows weigh the same */
-} batch;
-
-INLINE ptrdiff_t row_of(const batch *b, ptrdiff_t r) {
-    return b->order ? b->order[r] : r;
-}
-
-INLINE real weight_of(const batch *b, ptrdiff_t r) {
-    return b->weights[row_of(b, r) * b->weight_step];
-}
-
-/* The rows that come after a tile's, in what is asked for while the tile is computed: in a random
- * order they are out of the hardware prefetcher's sight. */
-typedef struct {
-    const real *row[TILE_ROWS];
-} ahead;
-
-INLINE ahead rows_ahead(const net *v, const batch *b, ptrdiff_t r) {
-    ahead a;
-    for (int i = 0; i < TILE_ROWS; i++) {
-        const ptrdiff_t row = row_of(b, least(r + i, b->known - 1));
-        prefetch((uintptr_t)(b->Y + row * v->size[v->layers]));
-        a.row[i] = b->X + row * v->size[0];
-    }
-    return a;
-}
-
-/* LANES columns, or as many as there are, of a row in the network's units. */
-INLINE vec in_units(const real *x, const real *units, ptrdiff_t d, ptrdiff_t count) {
-    const vec centred = v_sub(load_upto(x, count, 0), load_upto(units, count, 0));
-    return v_mul(centred, load_upto(units + d, count, 0));
-}
-
 INLINE vec activate(ptrdiff_t activation, vec z) {
     switch (activation) {
     case PERCEPTRON_RELU:
@@ -170,183 +132,136 @@ INLINE vec slope(ptrdiff_t activation, vec a) {
     }
 }
 
-/* How many panels a register tile spans where there are as many: two where registers abound, for
- * then each number read of A is used twice. */
-enum { TILE_PANELS = REGS == 1 ? 2 : 1 };
+/* Rows and panels of the register tile of a product whose depths all count: two panels where
+ * registers abound, for then each number read of A is used twice. And of one that leaves out the
+ * depths at which all its rows are 0: of fewer rows, for those are more depths. */
+enum {
+    TILE_PANELS = REGS == 1 ? 2 : 1,
+    LISTED_ROWS = (TILE_ROWS + 1) / 2,
+    LISTED_PANELS = 2 * TILE_PANELS,
+    TILE_VECTORS = LISTED_ROWS * LISTED_PANELS,
+    LISTED_TILES = (LANES + LISTED_ROWS - 1) / LISTED_ROWS,
+};
 
-/* Registers in a row of the tile, and of the last where half of them hold all columns left. */
-enum { WIDE = TILE_PANELS * REGS, NARROW = WIDE / 2 };
+/* Registers in a row of either tile. Where its columns end in a half of them, or in a quarter, the
+ * others are left out. */
+enum { WIDE = TILE_PANELS * REGS, LISTED_WIDE = LISTED_PANELS * REGS };
+
+/* In which of `parts` parts of a tile's row the last of `columns` columns falls. */
+INLINE ptrdiff_t part_of(int regs, int parts, ptrdiff_t columns) {
+    return least(columns * parts - 1, regs * REG_LANES * parts - 1) / (regs * REG_LANES);
+}
 
 /* Some depths of a product, for the others of which A is 0: they add nothing. NULL: all `count`. */
 typedef struct {
     const ptrdiff_t *used;
     ptrdiff_t count;
 } depths;
-#define ALL_DEPTHS ((depths){NULL, 0})
 
-/* Level 0 of rows [first, last). */
-static void load_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last) {
-    const ptrdiff_t d = v->size[0];
-    for (ptrdiff_t r = first; r < last; r++) {
-        const real *x = b->X + row_of(b, r) * d;
-        real *out = v->values + r * LANES;
-        ptrdiff_t c = 0;
-        for (; c + LANES <= d; c += LANES, out += v->stride)
-            v_store(out, in_units(x + c, b->units + c, d, LANES));
-        if (c < d)
-            v_store(out, in_units(x + c, b->units + c, d, d - c));
+/* acc += `rows` rows of A, which is in panels `a_stride` apart, times `regs` registers of panels.
+ */
+INLINE void tile_product(int rows, int regs, const real *A, ptrdiff_t a_stride, const real *panel,
+                         ptrdiff_t stride, depths some, vec acc[]) {
+    if (some.used) {
+        listed_fma(rows, regs, A, LANES, LANES, a_stride, panel, stride, some.used, some.count,
+                   acc);
+        return;
     }
-}
-
-/* Level 0 of rows [first, last), TILE_ROWS at most; lists the inputs that are not 0 in all of them,
- * and returns how many these are. Asks for the rows `next`, unless that is NULL. */
-static ptrdiff_t load_used(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
-                           const ahead *next) {
-    const ptrdiff_t d = v->size[0], rows = last - first;
-    const real *x[TILE_ROWS];
-    ptrdiff_t count = 0;
-    for (ptrdiff_t i = 0; i < rows; i++)
-        x[i] = b->X + row_of(b, first + i) * d;
-    for (ptrdiff_t c = 0; c < d; c += LANES) {
-        const ptrdiff_t width = least(LANES, d - c);
-        real *out = v->values + c / LANES * v->stride + first * LANES, lanes[LANES];
-        vec is_used = v_set(0);
-        for (ptrdiff_t i = 0; i < rows; i++) {
-            const vec a = in_units(x[i] + c, b->units + c, d, width);
-            v_store(out + i * LANES, a);
-            is_used = v_select(v_equal(a, v_set(0)), is_used, v_set(1));
-            if (next)
-                prefetch((uintptr_t)(next->row[i] + c));
-        }
-        v_store(lanes, is_used);
-        for (ptrdiff_t j = 0; j < width; j++) {
-            v->used[count] = c + j;
-            count += (ptrdiff_t)lanes[j];
-        }
-    }
-    return count;
-}
-
-/* Whether a half of a row's inputs or more are 0. */
-static int is_mostly_zero(const net *v, const batch *b, ptrdiff_t r) {
-    const ptrdiff_t d = v->size[0];
-    const real *x = b->X + row_of(b, r) * d;
-    vec zeros = v_set(0);
-    for (ptrdiff_t c = 0; c + LANES <= d; c += LANES) {
-        const vec a = in_units(x + c, b->units + c, d, LANES);
-        zeros = v_add(zeros, v_select(v_equal(a, v_set(0)), v_set(1), v_set(0)));
-    }
-    return d >= LANES && 2 * v_sum(zeros) >= (real)d;
-}
-
-/* acc += TILE_ROWS rows of A, which is in panels `a_stride` apart, times `regs` registers of
- * panels. */
-INLINE void tile_product(int regs, const real *A, ptrdiff_t a_stride, const real *panel,
-                         ptrdiff_t stride, ptrdiff_t depth, const ahead *next, vec acc[]) {
-    for (ptrdiff_t p = 0; p < depth; p += LANES, A += a_stride) {
-        if (next)
-            for (int i = 0; i < TILE_ROWS; i++)
-                prefetch((uintptr_t)(next->row[i] + p));
-        wide_fma(TILE_ROWS, regs, A, LANES, 1, panel + p * LANES, stride, least(LANES, depth - p),
+    for (ptrdiff_t p = 0; p < some.count; p += LANES, A += a_stride)
+        wide_fma(rows, regs, A, LANES, 1, panel + p * LANES, stride, least(LANES, some.count - p),
                  acc);
-    }
 }
 
-/* `regs` registers of panels from j on of values(l + 1), for rows [first, last), from some of
- * values(l); asks for the rows of X that are `beyond` after, unless b is NULL. */
-INLINE void forward_panels(int regs, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t first,
-                           ptrdiff_t last, depths some, const batch *b, ptrdiff_t beyond) {
+/* `rows` rows from r on of values(l + 1), in `regs` registers of panels from j on, summed over some
+ * depths: over the first, which follow the bias, over the last, or between. */
+INLINE void forward_tile(int rows, int regs, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r,
+                         depths some, int is_first, int is_last) {
     const int panels = panels_in(regs);
     const ptrdiff_t depth = v->size[l], stride = (depth + 1) * LANES;
-    const ptrdiff_t activation = l + 1 < v->layers ? v->activation : PERCEPTRON_IDENTITY;
-    const real *A = values_of(v, l), *panel = weights_of(v, l) + j * stride;
-    real *out = values_of(v, l + 1) + j * v->stride;
-    for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
-        vec acc[TILE_ROWS * TILE_PANELS];
-        for (int i = 0; i < TILE_ROWS * panels; i++)
-            acc[i] = v_load(panel + i % panels * stride + depth * LANES);
-        ahead next;
-        if (b)
-            next = rows_ahead(v, b, r + beyond);
-        if (some.used)
-            listed_fma(TILE_ROWS, regs, A + r * LANES, LANES, LANES, v->stride, panel, stride,
-                       some.used, some.count, acc);
-        else
-            tile_product(regs, A + r * LANES, v->stride, panel, stride, depth, b ? &next : NULL,
-                         acc);
-        for (int i = 0; i < TILE_ROWS * panels; i++)
-            v_store(out + i % panels * v->stride + (r + i / panels) * LANES,
-                    activate(activation, acc[i]));
-    }
+    const ptrdiff_t activation = is_last && l + 1 < v->layers ? v->activation : PERCEPTRON_IDENTITY;
+    const real *panel = weights_of(v, l) + j * stride;
+    real *out = values_of(v, l + 1) + j * v->stride + r * LANES;
+    vec acc[TILE_VECTORS];
+    UNROLL
+    for (int i = 0; i < rows * panels; i++)
+        acc[i] = v_load(is_first ? panel + i % panels * stride + depth * LANES
+                                 : out + i % panels * v->stride + i / panels * LANES);
+    tile_product(rows, regs, values_of(v, l) + r * LANES, v->stride, panel, stride, some, acc);
+    UNROLL
+    for (int i = 0; i < rows * panels; i++)
+        v_store(out + i % panels * v->stride + i / panels * LANES, acc[i]);
+    if (activation != PERCEPTRON_IDENTITY)
+        for (int i = 0; i < rows * panels; i++) {
+            real *z = out + i % panels * v->stride + i / panels * LANES;
+            v_store(z, activate(activation, v_load(z)));
+        }
 }
+
+/* Tiles are functions of their own: where several are compiled into one, their sums do not all find
+ * registers. */
+typedef void (*tile)(const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r, depths some, int is_first,
+                     int is_last);
+#define FORWARD_TILE(name, rows, regs)                                                             \
+    static void name(const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r, depths some,             \
+                     int is_first, int is_last) {                                                  \
+        forward_tile(rows, regs, v, l, j, r, some, is_first, is_last);                             \
+    }
+FORWARD_TILE(forward_half, TILE_ROWS, WIDE / 2)
+FORWARD_TILE(forward_full, TILE_ROWS, WIDE)
+FORWARD_TILE(forward_listed_1, LISTED_ROWS, LISTED_WIDE / 4)
+FORWARD_TILE(forward_listed_2, LISTED_ROWS, LISTED_WIDE / 2)
+FORWARD_TILE(forward_listed_3, LISTED_ROWS, LISTED_WIDE * 3 / 4)
+FORWARD_TILE(forward_listed_4, LISTED_ROWS, LISTED_WIDE)
+static const tile forward_tiles[] = {forward_half, forward_full};
+static const tile forward_listed_tiles[] = {forward_listed_1, forward_listed_2, forward_listed_3,
+                                            forward_listed_4};
 
 /* values(l + 1) = activation(values(l) W + b), for rows [first, last) */
-static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last, depths some,
-                          const batch *b, ptrdiff_t beyond) {
-    const ptrdiff_t columns = v->size[l + 1];
-    for (ptrdiff_t j = 0; j < panels_of(columns); j += TILE_PANELS) {
-        const batch *asked = j == 0 ? b : NULL;
-        if (columns - j * LANES > NARROW * REG_LANES)
-            forward_panels(WIDE, v, l, j, first, last, some, asked, beyond);
-        else
-            forward_panels(NARROW, v, l, j, first, last, some, asked, beyond);
+static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last) {
+    const depths all = {NULL, v->size[l]};
+    for (ptrdiff_t j = 0; j < panels_of(v->size[l + 1]); j += TILE_PANELS) {
+        const tile take = forward_tiles[part_of(WIDE, 2, v->size[l + 1] - j * LANES)];
+        for (ptrdiff_t r = first; r < last; r += TILE_ROWS)
+            take(v, l, j, r, all, 1, 1);
     }
 }
 
-/* Values of rows [first, last) at levels 0 and 1, those that are 0 left out. */
-static void forward_used(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
-                         ptrdiff_t beyond) {
-    for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
-        ahead next;
-        if (beyond > 0)
-            next = rows_ahead(v, b, r + beyond);
-        const ptrdiff_t end = least(r + TILE_ROWS, last);
-        const ptrdiff_t count = load_used(v, b, r, end, beyond > 0 ? &next : NULL);
-        forward_layer(v, 0, r, r + 1, (depths){v->used, count}, NULL, 0);
-    }
-}
-
-/* Values of rows [first, last) at all levels; asks for those `beyond` after, unless that is 0. */
-static void forward_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
-                         ptrdiff_t beyond) {
-    if (is_mostly_zero(v, b, first))
-        forward_used(v, b, first, last, beyond);
-    else {
-        load_rows(v, b, first, last);
-        forward_layer(v, 0, first, last, ALL_DEPTHS, beyond > 0 ? b : NULL, beyond);
-    }
-    for (ptrdiff_t l = 1; l < v->layers; l++)
-        forward_layer(v, l, first, last, ALL_DEPTHS, NULL, 0);
-}
-
-/* `regs` registers of panels from q on of deltas(l), for rows [first, last). */
-INLINE void backward_panels(int regs, const net *v, ptrdiff_t l, ptrdiff_t q, ptrdiff_t first,
-                            ptrdiff_t last) {
+/* TILE_ROWS rows from r on of deltas(l), in `regs` registers of panels from q on. */
+INLINE void backward_tile(int regs, const net *v, ptrdiff_t l, ptrdiff_t q, ptrdiff_t r) {
     const int panels = panels_in(regs);
-    const ptrdiff_t depth = v->size[l + 1], stride = depth * LANES;
+    const depths all = {NULL, v->size[l + 1]};
+    const ptrdiff_t stride = all.count * LANES, at = q * v->stride + r * LANES;
     const real *panel = v->transposed + perceptron_transposed(v->size, l, LANES) + q * stride;
-    const real *a = values_of(v, l) + q * v->stride, *delta = deltas_of(v, l + 1);
-    real *out = deltas_of(v, l) + q * v->stride;
-    for (ptrdiff_t r = first; r < last; r += TILE_ROWS) {
-        vec acc[TILE_ROWS * TILE_PANELS];
-        for (int i = 0; i < TILE_ROWS * panels; i++)
-            acc[i] = v_set(0);
-        tile_product(regs, delta + r * LANES, v->stride, panel, stride, depth, NULL, acc);
-        for (int i = 0; i < TILE_ROWS * panels; i++) {
-            const ptrdiff_t at = i % panels * v->stride + (r + i / panels) * LANES;
-            v_store(out + at, v_mul(acc[i], slope(v->activation, v_load(a + at))));
-        }
+    const real *a = values_of(v, l) + at, *delta = deltas_of(v, l + 1) + r * LANES;
+    real *out = deltas_of(v, l) + at;
+    vec acc[TILE_VECTORS];
+    UNROLL
+    for (int i = 0; i < TILE_ROWS * panels; i++)
+        acc[i] = v_set(0);
+    tile_product(TILE_ROWS, regs, delta, v->stride, panel, stride, all, acc);
+    UNROLL
+    for (int i = 0; i < TILE_ROWS * panels; i++)
+        v_store(out + i % panels * v->stride + i / panels * LANES, acc[i]);
+    for (int i = 0; i < TILE_ROWS * panels; i++) {
+        const ptrdiff_t each = i % panels * v->stride + i / panels * LANES;
+        v_store(out + each, v_mul(v_load(out + each), slope(v->activation, v_load(a + each))));
     }
+}
+static void backward_half(const net *v, ptrdiff_t l, ptrdiff_t q, ptrdiff_t r) {
+    backward_tile(WIDE / 2, v, l, q, r);
+}
+static void backward_full(const net *v, ptrdiff_t l, ptrdiff_t q, ptrdiff_t r) {
+    backward_tile(WIDE, v, l, q, r);
 }
 
 /* deltas(l) = (deltas(l + 1) W^T) * slope(values(l)), for rows [first, last) and l >= 1 */
 static void backward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last) {
-    const ptrdiff_t columns = v->size[l];
-    for (ptrdiff_t q = 0; q < panels_of(columns); q += TILE_PANELS)
-        if (columns - q * LANES > NARROW * REG_LANES)
-            backward_panels(WIDE, v, l, q, first, last);
-        else
-            backward_panels(NARROW, v, l, q, first, last);
+    for (ptrdiff_t q = 0; q < panels_of(v->size[l]); q += TILE_PANELS)
+        for (ptrdiff_t r = first; r < last; r += TILE_ROWS)
+            if (part_of(WIDE, 2, v->size[l] - q * LANES) == 0)
+                backward_half(v, l, q, r);
+            else
+                backward_full(v, l, q, r);
 }
 
 #endif

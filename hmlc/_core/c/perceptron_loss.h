@@ -6,7 +6,7 @@
 #ifndef HMLC_PERCEPTRON_LOSS_H
 #define HMLC_PERCEPTRON_LOSS_H
 
-#include "perceptron_layers.h"
+#include "perceptron_inputs.h"
 
 /* The outputs of rows [r, r + count) into columns, 0 in the lanes past the last. */
 static void outputs_to_columns(const net *v, ptrdiff_t r, ptrdiff_t count, real *columns) {

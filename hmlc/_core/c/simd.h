@@ -76,7 +76,7 @@ enum { LANES = 512 / HMLC_REAL_BITS };
 #define LESS(a, b) COMPARE(a, b, _CMP_LT_OQ)
 #define EQUAL(a, b) COMPARE(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) MM(mask_blend)(m, b, a)
-#define ALL(m) ((m) == (MASK) - 1)
+#define BITS(m) ((unsigned)(m))
 enum { REGS = 1, TILE_ROWS = 8 };
 
 #elif defined(__AVX2__)
@@ -106,7 +106,7 @@ enum { REGS = 1, TILE_ROWS = 8 };
 #define LESS(a, b) MM(cmp)(a, b, _CMP_LT_OQ)
 #define EQUAL(a, b) MM(cmp)(a, b, _CMP_EQ_OQ)
 #define SELECT(m, a, b) MM(blendv)(b, a, m)
-#define ALL(m) (MM(movemask)(m) == (1 << REG_LANES) - 1)
+#define BITS(m) ((unsigned)MM(movemask)(m))
 enum { REGS = 2, TILE_ROWS = 6 };
 
 #elif defined(__SSE2__) || defined(_M_X64)
@@ -131,7 +131,7 @@ enum { REGS = 2, TILE_ROWS = 6 };
 #define LESS(a, b) MM(cmplt)(a, b)
 #define EQUAL(a, b) MM(cmpeq)(a, b)
 #define SELECT(m, a, b) MM(or)(MM (and)(m, a), MM(andnot)(m, b))
-#define ALL(m) (MM(movemask)(m) == (1 << REG_LANES) - 1)
+#define BITS(m) ((unsigned)MM(movemask)(m))
 enum { REGS = 4, TILE_ROWS = 2 };
 
 #elif defined(__aarch64__) || defined(_M_ARM64)
@@ -143,7 +143,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f32
 #define NEON_LOAD vld1q_f32
 #define NEON_STORE vst1q_f32
-#define NEON_WORDS(m) (m)
+#define BITS(m) vaddvq_u32(vandq_u32(m, vld1q_u32((const uint32_t[]){1, 2, 4, 8})))
 #define POW2(a) vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23))
 #else
 #define NEON(op) v##op##q_f64
@@ -152,7 +152,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f64
 #define NEON_LOAD vld1q_f64
 #define NEON_STORE vst1q_f64
-#define NEON_WORDS(m) vreinterpretq_u32_u64(m)
+#define BITS(m) ((unsigned)vaddvq_u64(vandq_u64(m, vld1q_u64((const uint64_t[]){1, 2}))))
 #define POW2(a) vreinterpretq_f64_s64(vshlq_n_s64(vreinterpretq_s64_f64(a), 52))
 #endif
 #define QUADS(p, step) ((void)(step), LOAD(p))
@@ -160,7 +160,6 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define LESS(a, b) NEON(clt)(a, b)
 #define EQUAL(a, b) NEON(ceq)(a, b)
 #define SELECT(m, a, b) NEON(bsl)(m, a, b)
-#define ALL(m) (vminvq_u32(NEON_WORDS(m)) == UINT32_MAX)
 enum { REGS = 4, TILE_ROWS = 4 };
 
 #else
@@ -174,7 +173,7 @@ enum { REGS = 4, TILE_ROWS = 4 };
 #define LESS(a, b) ((a) < (b))
 #define EQUAL(a, b) ((a) == (b))
 #define SELECT(m, a, b) ((m) ? (a) : (b))
-#define ALL(m) (m)
+#define BITS(m) ((unsigned)(m))
 #define POW2(a) r_pow2(a)
 static inline real r_pow2(real a) {
     real_int bits;
@@ -311,6 +310,15 @@ INLINE vec v_load_first(int regs, const real *p) {
 INLINE void v_store_first(int regs, real *p, vec a) {
     EACH if (i < regs) STORE(p + i * REG_LANES, a.r[i]);
 }
+/* acc[r * step] += a[r] * b in the first `regs` registers, r < rows; each of b is loaded once. */
+INLINE void v_fma_rows(int rows, int regs, const vec a[], const real *b, vec acc[], int step) {
+    EACH if (i < regs) {
+        const REG once = LOAD(b + i * REG_LANES);
+        UNROLL
+        for (int r = 0; r < rows; r++)
+            acc[r * step].r[i] = FMA(a[r].r[i], once, acc[r * step].r[i]);
+    }
+}
 /* False where either side is NaN. */
 INLINE mask v_less(vec a, vec b) {
     mask m;
@@ -322,11 +330,15 @@ INLINE mask v_equal(vec a, vec b) {
     EACH m.r[i] = EQUAL(a.r[i], b.r[i]);
     return m;
 }
+/* Bit i is lane i. */
+INLINE unsigned v_bits(mask m) {
+    unsigned bits = 0;
+    EACH bits |= BITS(m.r[i]) << i * REG_LANES;
+    return bits;
+}
 /* Whether all lanes are true. */
 INLINE int v_all(mask m) {
-    int all = 1;
-    EACH all &= ALL(m.r[i]);
-    return all;
+    return v_bits(m) == (1u << LANES) - 1;
 }
 /* m ? a : b */
 INLINE vec v_select(mask m, vec a, vec b) {

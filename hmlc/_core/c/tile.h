@@ -32,10 +32,21 @@ INLINE int panels_in(int regs) {
 }
 
 /* acc[i * panels + j] += A(i, p) * panel j [p] for one depth p: a is A's, i rows a_row apart, and b
- * the first panel's, the next being `stride` on. One or two panels. */
+ * the first panel's, the next being `stride` on. What a tile has more of passes one at a time, so
+ * that the other and acc find place in the registers. */
 INLINE void tile_step(int rows, int regs, const real *a, ptrdiff_t a_row, const real *b,
                       ptrdiff_t stride, vec acc[]) {
     const int panels = panels_in(regs);
+    if (rows < regs || panels > 2) {
+        vec each[TILE_ROWS];
+        UNROLL
+        for (int i = 0; i < rows; i++)
+            each[i] = v_set(a[i * a_row]);
+        UNROLL
+        for (int j = 0; j < panels; j++)
+            v_fma_rows(rows, regs - j * REGS, each, b + j * stride, acc + j, panels);
+        return;
+    }
     const vec b0 = v_load(b), b1 = panels == 1 ? b0 : v_load(b + stride);
     UNROLL
     for (int i = 0; i < rows; i++) {
