@@ -76,39 +76,39 @@ static void move_bounds(doubt b, ptrdiff_t k, const real *steps, const int32_t *
     v_store(is_open, v_select(is_known, v_select(is_apart, v_set(0), v_set(1)), v_set(1)));
 }
 
-/* Replaces row i's scores by lower bounds of its distances; returns an upper one of that from
- * `label`. */
-INLINE real bound_distances(const long_rows *l, doubt b, ptrdiff_t i, int32_t label) {
-    real *scores = l->scores + i * l->width;
-    const vec square = v_set(scores[l->k]), two = v_set(-2);
+/* Replaces the rows' scores by lower bounds of their distances, infinite at their own centres;
+ * returns upper ones of those from there. */
+INLINE vec bound_distances(const long_rows *l, doubt b, vec index, vec best) {
+    const vec square = v_load(l->scores + l->k * LANES), two = v_set(-2);
     const vec slack = slack_of(b, v_add(v_sqrt(square), v_set(b.reach)));
-    const vec own = v_max(v_set(0), v_fma(two, v_set(scores[label]), square));
-    for (ptrdiff_t j = 0; j < l->width; j += LANES) {
-        const vec other = v_fma(two, v_load(scores + j), square);
-        v_store(scores + j, v_sqrt(v_max(v_set(0), v_sub(other, slack))));
+    for (ptrdiff_t j = 0; j < l->k; j++) {
+        const vec other = v_fma(two, v_load(l->scores + j * LANES), square);
+        const vec bound = v_sqrt(v_max(v_set(0), v_sub(other, slack)));
+        const mask is_own = v_equal(index, v_set((real)j));
+        v_store(l->scores + j * LANES, v_select(is_own, v_set((real)INFINITY), bound));
     }
-    scores[label] = (real)INFINITY;
-    real upper[LANES];
-    v_store(upper, v_sqrt(v_add(own, slack)));
-    return upper[0];
+    const vec own = v_max(v_set(0), v_fma(two, best, square));
+    return v_sqrt(v_add(own, slack));
 }
 
-/* sum += factor * row. Compilers vectorise the inner loop where its length is a constant. */
-INLINE void add_row(double *sum, const real *row, ptrdiff_t d, double factor) {
-    ptrdiff_t p = 0;
-    for (; p + LANES <= d; p += LANES)
-        for (ptrdiff_t i = 0; i < LANES; i++)
-            sum[p + i] += factor * (double)row[p + i];
-    for (; p < d; p++)
-        sum[p] += factor * (double)row[p];
+/* Adds factor * (x - shift) for `count` columns to `to`, and takes it from `from`, if that is one.
+ * Compilers vectorise a loop whose length is a constant. */
+INLINE void move_columns(ptrdiff_t count, const real *x, const real *shift, double factor,
+                         double *restrict from, double *restrict to) {
+    for (ptrdiff_t i = 0; i < count; i++)
+        to[i] += factor * (double)(x[i] - shift[i]);
+    for (ptrdiff_t i = 0; from && i < count; i++)
+        from[i] -= factor * (double)(x[i] - shift[i]);
 }
 
 /* Takes a row from the sums of cluster `from`, if that is one, and adds it to those of `to`. */
-static void change_cluster(const real *row, ptrdiff_t d, real weight, int32_t from, int32_t to,
-                           double *sums) {
-    add_row(sums + to * d, row, d, (double)weight);
-    if (from >= 0)
-        add_row(sums + from * d, row, d, -(double)weight);
+static void change_cluster(const real *x, const real *shift, ptrdiff_t d, real weight, int32_t from,
+                           int32_t to, double *sums) {
+    double *old = from < 0 ? NULL : sums + from * d, *new = sums + to *d;
+    ptrdiff_t p = 0;
+    for (; p + LANES <= d; p += LANES)
+        move_columns(LANES, x + p, shift + p, (double)weight, old ? old + p : NULL, new + p);
+    move_columns(d - p, x + p, shift + p, (double)weight, old ? old + p : NULL, new + p);
 }
 
 #endif

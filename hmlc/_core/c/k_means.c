@@ -93,23 +93,28 @@ static void lloyd_bounded(const real *X, ptrdiff_t n, ptrdiff_t d, const real *w
                 if (is_open[i] != 0)
                     open[count++] = r + i;
         }
-        for (ptrdiff_t t = 0; t < count; t += LONG_ROWS) {
-            const ptrdiff_t rows = smaller(count - t, LONG_ROWS);
-            const real *x[LONG_ROWS], *later[LONG_ROWS];
-            for (ptrdiff_t i = 0; i < LONG_ROWS; i++) {
+        for (ptrdiff_t t = 0; t < count; t += LANES) {
+            const ptrdiff_t rows = smaller(count - t, LANES);
+            const real *x[LANES], *later[LANES];
+            for (ptrdiff_t i = 0; i < LANES; i++) {
                 x[i] = X + open[smaller(t + i, count - 1)] * d;
-                later[i] = X + open[smaller(t + i + LONG_ROWS, count - 1)] * d;
+                later[i] = X + open[smaller(t + i + LANES, count - 1)] * d;
             }
-            score_rows(&l, x, later);
+            score_rows(&l, x, rows, later);
+            real index[LANES], bound[LANES];
+            vec best;
+            const vec nearest = first_largest(&l, &best);
+            v_store(index, nearest);
+            v_store(bound, bound_distances(&l, b, nearest, best));
             for (ptrdiff_t i = 0; i < rows; i++) {
                 const ptrdiff_t r = open[t + i];
-                const int32_t label = first_largest(&l, i);
-                upper[r] = bound_distances(&l, b, i, label);
+                const int32_t label = (int32_t)index[i];
+                upper[r] = bound[i];
                 for (ptrdiff_t j = 0; j < k; j++)
-                    lower[j * stride + r] = l.scores[i * l.width + j];
+                    lower[j * stride + r] = l.scores[j * LANES + i];
                 if (label != labels[r]) {
-                    change_cluster(l.rows + i * l.depth, d, weights[r * weight_step], labels[r],
-                                   label, sums);
+                    change_cluster(x[i], shift, d, weights[r * weight_step], labels[r], label,
+                                   sums);
                     labels[r] = label;
                 }
             }
@@ -150,14 +155,19 @@ static void lloyd_hamerly(const real *X, ptrdiff_t n, ptrdiff_t d, const real *w
 /* The labels of HMLC_FEW_ROWS rows, which need not be transposed: the scores of best_tile. */
 static void assign_few(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift,
                        const real *centres, ptrdiff_t k, int32_t *labels, real *scratch) {
-    real *row = scratch, *half = row + d;
-    const long_rows one = {.k = k, .scores = half + k};
+    real *row = scratch, *half = row + d, *scores = half + k;
     fill_half(centres, k, d, half);
     for (ptrdiff_t r = 0; r < n; r++, X += d) {
         for (ptrdiff_t p = 0; p < d; p++)
             row[p] = X[p] - shift[p];
-        row_product(row, centres, k, d, half, one.scores);
-        labels[r] = first_largest(&one, 0);
+        row_product(row, centres, k, d, half, scores);
+        real best = -(real)INFINITY;
+        labels[r] = 0;
+        for (ptrdiff_t j = 0; j < k; j++)
+            if (best < scores[j]) {
+                best = scores[j];
+                labels[r] = (int32_t)j;
+            }
     }
 }
 

@@ -60,7 +60,7 @@ static inline int k_means_in_lanes(ptrdiff_t k, ptrdiff_t d) {
 /* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
     const ptrdiff_t block = k_means_in_lanes(k, d) ? HMLC_BLOCK_ROWS * d : 0;
-    return (k_means_copies(k, d) * k + k + 120) * (d + 17) + 80 * k + 1600 + block;
+    return (k_means_copies(k, d) * k + k + 120) * (d + 17) + 640 * k + 1600 + block;
 }
 
 #endif

@@ -190,16 +190,15 @@ static search new_search(const real *shift, const real *centres, ptrdiff_t k, pt
 
 /* nearest_rows for long rows. */
 static void nearest_long_rows(const long_rows *l, const real *X, ptrdiff_t left, real *index) {
-    for (ptrdiff_t r = 0; r < smaller(left, WIDTH); r += LONG_ROWS) {
-        const ptrdiff_t rows = smaller(left - r, LONG_ROWS);
-        const real *x[LONG_ROWS], *later[LONG_ROWS];
-        for (ptrdiff_t i = 0; i < LONG_ROWS; i++) {
+    for (ptrdiff_t r = 0; r < smaller(left, WIDTH); r += LANES) {
+        const real *x[LANES], *later[LANES];
+        for (ptrdiff_t i = 0; i < LANES; i++) {
             x[i] = X + smaller(r + i, left - 1) * l->d;
-            later[i] = X + smaller(r + i + LONG_ROWS, left - 1) * l->d;
+            later[i] = X + smaller(r + i + LANES, left - 1) * l->d;
         }
-        score_rows(l, x, later);
-        for (ptrdiff_t i = 0; i < rows; i++)
-            index[r + i] = (real)first_largest(l, i);
+        score_rows(l, x, smaller(left - r, LANES), later);
+        vec best;
+        v_store(index + r, first_largest(l, &best));
     }
 }
 

@@ -234,6 +234,13 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 /* HALF: registers of which half of a vector is made. */
 enum { REG_LANES = LANES / REGS, HALF = REGS == 1 ? 1 : REGS / 2 };
 
+/* What was loaded stays in its register, where compilers would read memory again for each use. */
+#if defined(__GNUC__) && defined(MM)
+#define HOLD(a) __asm__("" : "+x"(a))
+#else
+#define HOLD(a) (void)(a)
+#endif
+
 typedef struct {
     REG r[REGS];
 } vec;
