@@ -9,12 +9,12 @@
 
 #include "barrier.h"
 
-/* Rows 0 ... n - 1 of a call, in pieces of `size`; `next` is the first piece that nobody has. */
+/* Rows 0 ... n - 1 of a call, in pieces of `size`, so many of which are taken. */
 typedef struct {
     void (*run)(void *job, ptrdiff_t first, ptrdiff_t last);
     void *job;
     ptrdiff_t n, size;
-    barrier_count next;
+    barrier_count taken;
 } shared_call;
 
 /* `room` is 0 while a caller has the helper, else 1; `offers` is 1 while its call may be taken. */
@@ -33,12 +33,12 @@ static inline int take_one(barrier_count *count) {
     return 0;
 }
 
-static inline void run_pieces(shared_call *call) {
-    const ptrdiff_t n = call->n, size = call->size;
-    for (;;) {
-        const ptrdiff_t first = BARRIER_ADD(&call->next, 1) * size;
-        if (first >= n)
-            return;
+/* Runs pieces that nobody has: the caller from the first on, the helper from the last on, so that
+ * of rows that come again each finds its own in the caches next to it. */
+static inline void run_pieces(shared_call *call, int is_helper) {
+    const ptrdiff_t n = call->n, size = call->size, pieces = (n + size - 1) / size;
+    for (ptrdiff_t i = 0; BARRIER_ADD(&call->taken, 1) < pieces; i++) {
+        const ptrdiff_t first = (is_helper ? pieces - 1 - i : i) * size;
         call->run(call->job, first, n - first < size ? n : first + size);
     }
 }
@@ -48,7 +48,7 @@ static inline void help_calls(double seconds) {
     double start = barrier_seconds(), waited = 0;
     while (waited >= 0 && waited <= seconds) {
         if (take_one(&helper.offers)) {
-            run_pieces(helper.call);
+            run_pieces(helper.call, 1);
             BARRIER_ADD(&helper.finished, 1);
             start = barrier_seconds();
         }
@@ -62,13 +62,13 @@ static inline void share_rows(void (*run)(void *job, ptrdiff_t first, ptrdiff_t 
                               ptrdiff_t n, ptrdiff_t size, int may_help) {
     shared_call call = {.run = run, .job = job, .n = n, .size = size};
     if (!may_help || !take_one(&helper.room)) {
-        run_pieces(&call);
+        run_pieces(&call, 0);
         return;
     }
     const long finished = BARRIER_READ(&helper.finished);
     helper.call = &call;
     BARRIER_ADD(&helper.offers, 1);
-    run_pieces(&call);
+    run_pieces(&call, 0);
     for (int spins = 0; BARRIER_READ(&helper.finished) == finished; spins++) {
         if (take_one(&helper.offers))
             break;
