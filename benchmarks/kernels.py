@@ -199,13 +199,11 @@ def clusters(make: Maker) -> Iterator[Job]:
         "k_means.inertia", shape, (X, weights, candidates, labels, make.empty(n), np.zeros(1)),
         Work(3 * n * d, n * d, n),
     )  # fmt: skip
+    approached = X, weights, candidates[0], candidates, closest, np.zeros(-(-n // 256)), np.zeros(k)
     yield Job(
-        "k_means.potentials", f"{shape}, {k} candidates",
-        (X, weights, candidates, closest, np.zeros(k)), Work(2 * n * d * k, n * d),
+        "k_means.approach", f"{shape} candidates", approached,
+        Work(3 * n * d * (k + 1), n * d, n),
     )  # fmt: skip
-    totals = np.zeros(-(-n // 256))
-    approached = X, weights, candidates[0], closest.copy(), totals
-    yield Job("k_means.approach", shape, approached, Work(3 * n * d, n * d, n))
     pool, room = make.normal(128, d), 32_000
     lists = np.zeros(room, np.int32), np.zeros(room, np.int64), make.empty(room)
     unknown = np.full(n, -1, np.int32), make.empty(0, 128)

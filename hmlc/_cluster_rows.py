@@ -171,35 +171,30 @@ class Rows:
         )
         return float(total[0]), squares
 
-    def approach(self, centre: Array, closest: Array) -> Double:
-        """Lower `closest` to the squared distance from a centre; return its weighted block sums."""
+    def approach(self, centre: Array, candidates: Array, closest: Array) -> tuple[Double, Double]:
+        """Lower `closest` to the squared distance from a centre; return its weighted block sums.
+
+        And for every candidate the weighted sum of squares that it would leave then.
+        """
         approach = kernels().k_means.approach
         size = _passes.BLOCK_ROWS
-        totals = np.zeros(-(-len(self.matrix) // size))
+        block_totals = np.zeros(-(-len(self.matrix) // size))
 
-        def kernel(rows: Array, first: int, last: int) -> None:
-            blocks = totals[first // size : -(-last // size)]
-            approach(rows, self.weights[first:last], centre, closest[first:last], blocks)
+        def kernel(rows: Array, first: int, last: int, totals: Double) -> None:
+            blocks = block_totals[first // size : -(-last // size)]
+            near = closest[first:last], blocks
+            approach(rows, self.weights[first:last], centre, candidates, *near, totals)
 
-        _passes.map_rows(
-            self.matrix, self.dtype, kernel, n_jobs=self.n_jobs, flops_per_row=self._flops(1)
-        )
-        return totals
-
-    def potentials(self, candidates: Array, closest: Array) -> Double:
-        """Return for every candidate the weighted sum of squares that it would leave."""
-        potentials = kernels().k_means.potentials
-        return _passes.reduce_rows(
+        totals = _passes.reduce_rows(
             self.matrix,
             self.dtype,
-            lambda rows, first, last, totals: potentials(
-                rows, self.weights[first:last], candidates, closest[first:last], totals
-            ),
+            kernel,
             lambda: np.zeros(len(candidates)),
             _add,
             n_jobs=self.n_jobs,
-            flops_per_row=self._flops(len(candidates)),
+            flops_per_row=self._flops(1 + len(candidates)),
         )
+        return block_totals, totals
 
     def nearer(
         self, candidates: Array, closest: Array, labels: Labels, seeds: Array, room: int

@@ -87,6 +87,26 @@ def _sample(
     return drawn
 
 
+def _sample_beyond(
+    rows: Rows, seed: Array, closest: Array, block_totals: Double, tries: int, rng: Any
+) -> list[int]:
+    """Draw as `_sample` would once `closest` has been lowered to a seed's squared distance.
+
+    So one sweep lowers it and tries the candidates. A row is drawn by what `closest` is, D, and
+    taken with probability D'/D for what it will be. None where few are taken.
+    """
+    taken: list[int] = []
+    for _ in range(4):
+        drawn = np.array(_sample(closest, rows.weights, block_totals, tries, rng))
+        with np.errstate(over="ignore"):
+            squares = np.cumsum((rows.at(drawn).astype(np.float64) - seed) ** 2, axis=1)[:, -1]
+        is_taken = rng.random(tries) * closest[drawn] < squares
+        taken += drawn[is_taken].tolist()
+        if len(taken) >= tries:
+            return taken[:tries]
+    return []
+
+
 class _Queue:
     """Candidates drawn a while ago, that are as good as drawn now.
 
@@ -162,14 +182,17 @@ def plus_plus_seeds(rows: Rows, n_clusters: int, rng: "np.random.Generator") -> 
     tries = 2 + int(math.log(n_clusters))
     closest = np.full(len(rows.matrix), np.inf, rows.dtype)
     seeds = [rows.at(int(_by_weight(rows.weights, None, rng)))]
+    places: list[int] = []
     while len(seeds) < n_clusters:
-        block_totals = rows.approach(seeds[-1], closest)
+        block_totals, left = rows.approach(seeds[-1], rows.at(places), closest)
         if len(seeds) >= 4 * tries:
             _many_more(rows, seeds, closest, n_clusters, tries, rng)
             break
-        candidates = rows.at(_sample(closest, rows.weights, block_totals, tries, rng))
-        best = int(np.argmin(rows.potentials(candidates, closest)))
-        seeds.append(candidates[best])
+        if places:
+            seeds.append(rows.at(places[int(np.argmin(left))]))
+            places = _sample_beyond(rows, seeds[-1], closest, block_totals, tries, rng)
+        else:
+            places = _sample(closest, rows.weights, block_totals, tries, rng)
     return np.stack(seeds)
 
 

@@ -177,14 +177,10 @@ def _inertia(rng: Generator) -> tuple[Any, ...]:
     return X, np.ones(2000), centres, labels, np.empty(2000), np.zeros(1)
 
 
-def _potentials(rng: Generator) -> tuple[Any, ...]:
-    X, _, centres = _clusters(rng)
-    return X, np.ones(2000), centres[:4], rng.uniform(0, 9, 2000), np.zeros(4)
-
-
 def _approach(rng: Generator) -> tuple[Any, ...]:
     X, _, centres = _clusters(rng)
-    return X, np.ones(2000), centres[0], rng.uniform(0, 9, 2000), np.zeros(8)
+    totals = np.zeros(8), np.zeros(4)
+    return X, np.ones(2000), centres[0], centres[1:5], rng.uniform(0, 9, 2000), *totals
 
 
 def _nearer(rng: Generator) -> tuple[Any, ...]:
@@ -320,7 +316,6 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("k_means.lloyd_hamerly", "2,000 x 8, k 16", _lloyd_hamerly),
     Workload("k_means.assign", "2,000 x 8, k 16", _assign),
     Workload("k_means.inertia", "2,000 x 8, k 16", _inertia),
-    Workload("k_means.potentials", "2,000 x 8, 4 candidates", _potentials),
     Workload("k_means.approach", "2,000 x 8", _approach),
     Workload("k_means.nearer", "2,000 x 8, 16 candidates", _nearer, defined=np.sort),
     Workload("k_means.choose", "32 candidates, 100 rows each", _choose),

@@ -84,9 +84,8 @@ def test_whole_weights_are_repetitions(n, d, k, dtype, rng, backend):
     for rows, own, answers in ((X, weights, found), (repeated, ones(repeated), expected)):
         total, totals, closest = np.zeros(1), np.zeros(k), np.empty(len(rows), dtype)
         family.inertia(rows, own, centres, np.zeros(len(rows), np.int32), closest, total)
-        family.potentials(rows, own, centres, closest, totals)
         block_totals = np.zeros(-(-len(rows) // 256))
-        family.approach(rows, own, centres[k // 2], closest, block_totals)
+        family.approach(rows, own, centres[k // 2], centres, closest, block_totals, totals)
         answers += [total, totals, block_totals.sum()]
     for left, right in zip(found, expected, strict=True):
         np.testing.assert_array_equal(left, right)
@@ -104,7 +103,7 @@ def test_ties_go_to_the_lowest_index(k, dtype, rng, backend):
 
 
 @pytest.mark.parametrize(("n", "d", "k"), SHAPES)
-def test_inertia_potentials_and_distances(n, d, k, dtype, rng, backend):
+def test_inertia_approach_and_distances(n, d, k, dtype, rng, backend):
     X = rng.normal(size=(n, d)).astype(dtype)
     centres = rng.normal(size=(k, d)).astype(dtype)
     exact = squares(X, centres)
@@ -123,19 +122,22 @@ def test_inertia_potentials_and_distances(n, d, k, dtype, rng, backend):
     np.testing.assert_allclose(out, np.sqrt(exact), **tolerance)
 
     closest = rng.uniform(0, 2 * d, n).astype(dtype)
-    totals = np.full(k, 3.0)
-    family.potentials(X, ones(X), centres, closest, totals)
-    remaining = np.minimum(closest[:, np.newaxis].astype(np.float64), exact)
+    lowered = np.minimum(closest.astype(np.float64), exact[:, 0])
+    totals, block_totals = np.full(k, 3.0), np.full(-(-n // 256), np.nan)
+    family.approach(X, ones(X), centres[0], centres, closest, block_totals, totals)
+    remaining = np.minimum(lowered[:, np.newaxis], exact)
     # 256 rows more are summed in the kernels' type.
-    np.testing.assert_allclose(
-        totals - 3, remaining.sum(axis=0), rtol=4 * (d + 300) * np.finfo(dtype).eps
-    )
+    of_sums = 4 * (d + 300) * np.finfo(dtype).eps
+    np.testing.assert_allclose(totals - 3, remaining.sum(axis=0), rtol=of_sums)
+    np.testing.assert_allclose(closest, lowered, **tolerance)
+    expected = np.add.reduceat(lowered, np.arange(0, n, 256))
+    np.testing.assert_allclose(block_totals, expected, rtol=of_sums)
 
-    block_totals = np.full(-(-n // 256), np.nan)
-    family.approach(X, ones(X), centres[0], closest, block_totals)
-    np.testing.assert_allclose(closest, remaining[:, 0], **tolerance)
-    expected = np.add.reduceat(remaining[:, 0], np.arange(0, n, 256))
-    np.testing.assert_allclose(block_totals, expected, rtol=4 * (d + 300) * np.finfo(dtype).eps)
+    # Without candidates the closest are lowered all the same.
+    none, alone = np.empty((0, d), dtype), np.full(n, np.inf, dtype)
+    family.approach(X, ones(X), centres[-1], none, alone, block_totals, np.empty(0))
+    np.testing.assert_allclose(alone, exact[:, -1], **tolerance)
+    assert block_totals.sum() == pytest.approx(exact[:, -1].sum(), rel=float(of_sums))
 
 
 def new_bounds(n, k, dtype):
@@ -260,9 +262,9 @@ def test_twins_agree(n, d, k, dtype, seed):
             kernels().k_means.inertia(X, weights, centres, labels, own, total)
             closest = own.copy()
             totals = np.zeros(k)
-            kernels().k_means.potentials(X, weights, centres, closest, totals)
             block_totals = np.empty(-(-n // 256))
-            kernels().k_means.approach(X, weights, centres[0], closest, block_totals)
+            sums = block_totals, totals
+            kernels().k_means.approach(X, weights, centres[0], centres, closest, *sums)
             results.append([*found, own, total, totals, closest, block_totals])
     for other in results[1:]:
         for left, right in zip(results[0], other, strict=True):
@@ -289,14 +291,15 @@ def test_cutting_at_whole_blocks_leaves_no_trace(d, k, dtype, rng):
         counts, sums, totals = np.zeros((2, k)), np.zeros((k, d)), np.zeros(k)
         squares, total = np.zeros(1), np.zeros(1)
         labels, own = np.zeros(n, np.int32), np.empty(n, dtype)
-        family = kernels().k_means
+        family, block_totals = kernels().k_means, np.empty(-(-n // 256))
         for a, b in itertools.pairwise(cuts):
             rows = X[a:b], weights[a:b]
             family.lloyd(*rows, shift, centres, sums, counts[0])
             family.settle(*rows, shift, centres, centres, labels[a:b], counts[1], squares)
             family.inertia(*rows, centres, labels[a:b], own[a:b], total)
-            family.potentials(*rows, centres, own[a:b], totals)
-        found = labels, counts, sums, squares, totals, own, total
+            blocks = block_totals[a // 256 : -(-b // 256)]
+            family.approach(*rows, centres[0], centres, own[a:b], blocks, totals)
+        found = labels, counts, sums, squares, totals, own, total, block_totals
         results.append([x.tobytes() for x in found])
     assert results[0] == results[1] == results[2]
 
@@ -340,8 +343,7 @@ for dtype in (np.float32, np.float64):
         family.lloyd_bounded(X, w, shift, centres, steps, *bounded)
         family.lloyd_bounded(X, w, shift, centres + steps[0] / d, steps, *bounded)
         family.inertia(X, w, centres, labels, own, total)
-        family.potentials(X, w, centres, own, totals)
-        family.approach(X, w, centres[0], own, block_totals)
+        family.approach(X, w, centres[0], centres, own, block_totals, totals)
         family.distances(X, centres, out)
         found = (labels, *bounded, counts, squares, total, totals, own, block_totals, out)
         for array in found:
@@ -385,8 +387,9 @@ def test_lengths_are_checked(dtype):
         lambda: family.inertia(X, w, centres, labels, np.zeros(3, dtype), one),
         lambda: family.inertia(X, w, centres, labels + 2, np.zeros(4, dtype), one),
         lambda: family.inertia(X, w, centres, labels - 1, np.zeros(4, dtype), one),
-        lambda: family.potentials(X, w, centres, np.zeros(4, dtype), one),
-        lambda: family.approach(X, w, shift, np.zeros(4, dtype), np.zeros(2)),
+        lambda: family.approach(X, w, shift, centres, np.zeros(4, dtype), one, one),
+        lambda: family.approach(X, w, shift[:2], centres, np.zeros(4, dtype), one, counts),
+        lambda: family.approach(X, w, shift, centres, np.zeros(4, dtype), np.zeros(2), counts),
         lambda: family.distances(X, centres, np.zeros((4, 3), dtype)),
     ):
         with pytest.raises(ValueError, match=r"fit|length|entr|label|shape|next to"):

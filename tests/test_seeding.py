@@ -310,3 +310,26 @@ def test_lengths_are_checked(dtype):
     ):
         with pytest.raises(ValueError, match=r"fit|length|point|positive|label"):
             call()
+
+
+def test_candidates_beyond_a_seed_are_drawn_by_what_will_be(rng, dtype):
+    """Draws before `closest` counts a seed are distributed as draws after it does."""
+    X = np.array([[0], [1], [2], [4], [7]], dtype)
+    weights = np.array([1, 2, 0, 1, 3], dtype)
+    rows = Rows(X, np.zeros(1), None, weights)
+    closest = np.full(5, np.inf, dtype)
+    totals, _ = rows.approach(X[0], X[:0], closest)
+    drawn = np.zeros(5)
+    for _ in range(400):
+        places = _seeding._sample_beyond(rows, X[3], closest, totals, 10, rng)
+        drawn += np.bincount(places, minlength=5)
+    # Of distances 0, 1, 2, 0, 3 from 0 or 4: w D^2 is 0, 2, 0, 0 and 27.
+    assert (drawn > 0).tolist() == [False, True, False, False, True]
+    assert drawn[1] / drawn.sum() == pytest.approx(2 / 29, abs=0.02)
+
+
+def test_no_candidate_is_drawn_where_all_rows_are_at_seeds(rng, dtype):
+    X = np.ones((300, 2), dtype)
+    rows, closest = Rows(X, np.zeros(2), None), np.full(300, np.inf, dtype)
+    totals, _ = rows.approach(X[0], X[:0], closest)
+    assert _seeding._sample_beyond(rows, X[0], closest, totals, 3, rng) == []

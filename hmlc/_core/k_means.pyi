@@ -54,19 +54,14 @@ def inertia(
     squares: Vector[Real],
     total: Vector[np.float64],
 ) -> None: ...
-def potentials(
-    X: Matrix[Real],
-    weights: Vector[Real],
-    candidates: Matrix[Real],
-    closest: Vector[Real],
-    totals: Vector[np.float64],
-) -> None: ...
 def approach(
     X: Matrix[Real],
     weights: Vector[Real],
     centre: Vector[Real],
+    candidates: Matrix[Real],
     closest: Vector[Real],
     block_totals: Vector[np.float64],
+    totals: Vector[np.float64],
 ) -> None: ...
 def nearer(
     X: Matrix[Real],

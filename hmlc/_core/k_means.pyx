@@ -18,7 +18,6 @@ cdef extern from "k_means.h" nogil:
     #define k_means_lloyd_hamerly(X, ...) HMLC_CALL(k_means, lloyd_hamerly, X, __VA_ARGS__)
     #define k_means_assign(X, ...) HMLC_CALL(k_means, assign, X, __VA_ARGS__)
     #define k_means_inertia(X, ...) HMLC_CALL(k_means, inertia, X, __VA_ARGS__)
-    #define k_means_potentials(X, ...) HMLC_CALL(k_means, potentials, X, __VA_ARGS__)
     #define k_means_approach(X, ...) HMLC_CALL(k_means, approach, X, __VA_ARGS__)
     #define k_means_nearer(X, ...) HMLC_CALL(k_means, nearer, X, __VA_ARGS__)
     #define k_means_choose(X, ...) HMLC_CALL(k_means, choose, X, __VA_ARGS__)
@@ -53,13 +52,10 @@ cdef extern from "k_means.h" nogil:
     void k_means_inertia(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
                          Py_ssize_t weight_step, const void *centres,
                          const int32_t *labels, void *squares, double *total) noexcept
-    void k_means_potentials(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
-                            Py_ssize_t weight_step, const void *candidates,
-                            Py_ssize_t k, const void *closest, double *totals,
-                            void *scratch) noexcept
     void k_means_approach(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
-                          Py_ssize_t weight_step, const void *centre,
-                          void *closest, double *block_totals, void *scratch) noexcept
+                          Py_ssize_t weight_step, const void *centre, const void *candidates,
+                          Py_ssize_t k, void *closest, double *block_totals, double *totals,
+                          void *scratch) noexcept
     void k_means_nearer(const void *X, Py_ssize_t n, Py_ssize_t d, const void *shift,
                         const void *candidates, Py_ssize_t k, const void *closest,
                         const int32_t *labels, const void *apart, int64_t first, int32_t *which,
@@ -253,34 +249,25 @@ def inertia(const real[:, ::1] X, const real[:] weights, const real[:, ::1] cent
                         &total[0])
 
 
-def potentials(const real[:, ::1] X, const real[:] weights, const real[:, ::1] candidates,
-               const real[::1] closest, double[::1] totals):
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0]
-    if candidates.shape[1] != d or closest.shape[0] != n or totals.shape[0] != k:
-        raise ValueError("potentials: lengths of candidates, closest and totals do not fit X")
-    cdef Py_ssize_t step = _weight_step(weights, n)
-    if n == 0 or d == 0 or k == 0:
-        return
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
-    with nogil:
-        k_means_potentials(&X[0, 0], n, d, &weights[0], step, &candidates[0, 0], k, &closest[0],
-                           &totals[0], &scratch[0])
-
-
 def approach(const real[:, ::1] X, const real[:] weights, const real[::1] centre,
-             real[::1] closest, double[::1] block_totals):
-    cdef Py_ssize_t n = X.shape[0], d = X.shape[1]
-    if centre.shape[0] != d or closest.shape[0] != n:
-        raise ValueError("approach: lengths of centre and closest do not fit X")
+             const real[:, ::1] candidates, real[::1] closest, double[::1] block_totals,
+             double[::1] totals):
+    cdef Py_ssize_t n = X.shape[0], d = X.shape[1], k = candidates.shape[0]
+    if centre.shape[0] != d or candidates.shape[1] != d or closest.shape[0] != n:
+        raise ValueError("approach: lengths of centre, candidates and closest do not fit X")
     if block_totals.shape[0] != (n + HMLC_BLOCK_ROWS - 1) // HMLC_BLOCK_ROWS:
         raise ValueError("approach: block_totals has not one entry a block of rows")
+    if totals.shape[0] != k:
+        raise ValueError("approach: totals has not one entry a candidate")
     cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0:
         return
-    cdef real[::1] scratch = _scratch(1, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k + 1, d, sizeof(real))
+    cdef const real *places = &candidates[0, 0] if k > 0 else &centre[0]
+    cdef double *remaining = &totals[0] if k > 0 else NULL
     with nogil:
-        k_means_approach(&X[0, 0], n, d, &weights[0], step, &centre[0], &closest[0],
-                         &block_totals[0], &scratch[0])
+        k_means_approach(&X[0, 0], n, d, &weights[0], step, &centre[0], places, k, &closest[0],
+                         &block_totals[0], remaining, &scratch[0])
 
 
 def nearer(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] candidates,

@@ -176,7 +176,8 @@ static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
 
 static void clusters(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *X = numbers(n * d, 1, 0), *shift = numbers(d, 0.1, 0), *centres = numbers(k * d, 1, 0);
-    real *scratch = zeros(k_means_scratch(k, d)), *closest = numbers(n, 0, 9), *out = zeros(n * k);
+    real *scratch = zeros(k_means_scratch(k + 1, d)), *closest = numbers(n, 0, 9),
+         *out = zeros(n * k);
     real *near = zeros(k * d), *steps = numbers(k, 0, 0.1), *lower = zeros(k * n);
     real *upper = numbers(n, 0, INFINITY), *weights = numbers(n, 0, 2);
     int32_t *labels = room(4 * n), *which = room(4 * n * k), *clusters = room(4 * k);
@@ -210,10 +211,10 @@ static void clusters(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     SHOW("k_means.nearer", rows, found), SHOW("k_means.nearer", out, found);
     KERNELS(k_means).inertia(X, n, d, weights, 1, centres, labels, closest, total);
     SHOW("k_means.inertia", closest, n), SHOW("k_means.inertia", total, 1);
-    KERNELS(k_means).approach(X, n, d, weights, 1, centres, closest, total, scratch);
+    KERNELS(k_means).approach(X, n, d, weights, 1, centres, centres, k, closest, total, counts,
+                              scratch);
     SHOW("k_means.approach", closest, n), SHOW("k_means.approach", total, 1);
-    KERNELS(k_means).potentials(X, n, d, weights, 1, centres, k, closest, total, scratch);
-    SHOW("k_means.potentials", total, k);
+    SHOW("k_means.approach", counts, k);
     KERNELS(k_means).distances(X, n, d, centres, k, out, scratch);
     SHOW("k_means.distances", out, n * k);
 }

@@ -224,16 +224,22 @@ INLINE void square_tile(int rows, const real *A, const real *group, ptrdiff_t d,
     }
 }
 
-/* sums[i * LANES + lane] += weight min(closest, |candidate_i - x|^2) over a group's rows. */
-INLINE void potential_tile(int rows, const real *candidates, const real *group, ptrdiff_t d,
-                           const real *closest, const real *weights, real *sums) {
-    vec square[TILE_ROWS][GROUP];
-    square_tile(rows, candidates, group, d, square);
+/* sums[i * LANES + lane] += weight min(closest, |place_i - x|^2) over a group's rows; the tile that
+ * `takes` them lowers `closest` to place 0's first. */
+INLINE void potential_tile(int rows, int takes, const real *places, const real *group, ptrdiff_t d,
+                           real *closest, const real *weights, real *sums) {
+    vec square[TILE_ROWS][GROUP], near[GROUP];
+    square_tile(rows, places, group, d, square);
+    UNROLL for (int v = 0; v < GROUP; v++) {
+        near[v] = v_load(closest + v * LANES);
+        if (takes)
+            near[v] = v_min(near[v], square[0][v]);
+        v_store(closest + v * LANES, near[v]);
+    }
     UNROLL for (int i = 0; i < rows; i++) {
         vec sum = v_load(sums + i * LANES);
         UNROLL for (int v = 0; v < GROUP; v++) {
-            const vec least = v_min(v_load(closest + v * LANES), square[i][v]);
-            sum = v_fma(v_load(weights + v * LANES), least, sum);
+            sum = v_fma(v_load(weights + v * LANES), v_min(near[v], square[i][v]), sum);
         }
         v_store(sums + i * LANES, sum);
     }
@@ -257,59 +263,39 @@ static real *unshifted(real *scratch, ptrdiff_t d, const real **zero) {
     return group;
 }
 
-/* totals[t] += weighted sum over rows of min(closest[r], |x_r - candidate_t|^2): what would remain
- * if candidate t were the next centre (Arthur and Vassilvitskii, "k-means++", SODA 2007, section
- * 2). X n x d; weights as in lloyd; candidates k x d; closest n; totals k. Sums: within a block by
- * lanes and the tree of v_sum, then float64. */
-static void potentials(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
-                       ptrdiff_t weight_step, const real *candidates, ptrdiff_t k,
-                       const real *closest, double *totals, real *scratch) {
+/* closest[r] = min(closest[r], |x_r - centre|^2), and block_totals[b] = their weighted sum over
+ * block b; totals[t] += weighted sum over rows of min(closest[r], |x_r - candidate_t|^2): what
+ * would remain if candidate t were the next centre (Arthur and Vassilvitskii, "k-means++", SODA
+ * 2007, section 2). X n x d; weights as in lloyd; centre d; candidates k x d, maybe none; closest
+ * n, in and out; block_totals ceil(n / HMLC_BLOCK_ROWS); totals k. Sums: within a block by lanes
+ * and the tree of v_sum, then float64. */
+static void approach(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
+                     ptrdiff_t weight_step, const real *centre, const real *candidates, ptrdiff_t k,
+                     real *closest, double *block_totals, double *totals, real *scratch) {
     const real *zero;
     real *group = unshifted(scratch, d, &zero), *sums = group + (WIDTH + 1) * d;
+    real *places = sums + (k + 1) * LANES;
+    memcpy(places, centre, (size_t)d * sizeof(real));
+    memcpy(places + d, candidates, (size_t)(k * d) * sizeof(real));
     for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
-        memset(sums, 0, (size_t)(k * LANES) * sizeof(real));
+        memset(sums, 0, (size_t)((k + 1) * LANES) * sizeof(real));
         for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
             real near[WIDTH], own[WIDTH];
             fill_lanes(closest + r, 1, n - r, near);
             fill_lanes(weights + r * weight_step, weight_step, n - r, own);
             pack_group(X + r * d, n - r, d, zero, group);
-            for (ptrdiff_t t = 0; t < k; t += TILE_ROWS) {
+#define TAKE(rows) potential_tile(rows, 1, places, group, d, near, own, sums)
+            WITH_CONSTANT(smaller(k + 1, TILE_ROWS), TAKE)
+            for (ptrdiff_t t = TILE_ROWS; t <= k; t += TILE_ROWS) {
 #define POTENTIAL(rows)                                                                            \
-    potential_tile(rows, candidates + t * d, group, d, near, own, sums + t * LANES)
-                WITH_CONSTANT(smaller(k - t, TILE_ROWS), POTENTIAL)
-            }
-        }
-        for (ptrdiff_t t = 0; t < k; t++)
-            totals[t] += (double)v_sum(v_load(sums + t * LANES));
-    }
-}
-
-/* closest[r] = min(closest[r], |x_r - centre|^2), and block_totals[b] = their weighted sum over
- * block b.
- *   X n x d; weights as in lloyd; centre d; closest n, in and out; block_totals ceil(n /
- * HMLC_BLOCK_ROWS). */
-static void approach(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,
-                     ptrdiff_t weight_step, const real *centre, real *closest, double *block_totals,
-                     real *scratch) {
-    const real *zero;
-    real *group = unshifted(scratch, d, &zero);
-    for (ptrdiff_t b = 0; b < n; b += HMLC_BLOCK_ROWS) {
-        vec sum = v_set(0);
-        for (ptrdiff_t r = b; r < smaller(n, b + HMLC_BLOCK_ROWS); r += WIDTH) {
-            vec square[1][GROUP];
-            real near[WIDTH], own[WIDTH];
-            fill_lanes(closest + r, 1, n - r, near);
-            fill_lanes(weights + r * weight_step, weight_step, n - r, own);
-            pack_group(X + r * d, n - r, d, zero, group);
-            square_tile(1, centre, group, d, square);
-            UNROLL for (int v = 0; v < GROUP; v++) {
-                const vec least = v_min(v_load(near + v * LANES), square[0][v]);
-                v_store(near + v * LANES, least);
-                sum = v_fma(v_load(own + v * LANES), least, sum);
+    potential_tile(rows, 0, places + t * d, group, d, near, own, sums + t * LANES)
+                WITH_CONSTANT(smaller(k + 1 - t, TILE_ROWS), POTENTIAL)
             }
             memcpy(closest + r, near, (size_t)smaller(n - r, WIDTH) * sizeof(real));
         }
-        *block_totals++ = (double)v_sum(sum);
+        *block_totals++ = (double)v_sum(v_load(sums));
+        for (ptrdiff_t t = 0; t < k; t++)
+            totals[t] += (double)v_sum(v_load(sums + (t + 1) * LANES));
     }
 }
 

@@ -23,12 +23,9 @@
     K(inertia, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                       \
       ptrdiff_t weight_step, const real *centres, const int32_t *labels, real *squares,            \
       double *total)                                                                               \
-    K(potentials, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                    \
-      ptrdiff_t weight_step, const real *candidates, ptrdiff_t k, const real *closest,             \
-      double *totals, real *scratch)                                                               \
     K(approach, const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights,                      \
-      ptrdiff_t weight_step, const real *centre, real *closest, double *block_totals,              \
-      real *scratch)                                                                               \
+      ptrdiff_t weight_step, const real *centre, const real *candidates, ptrdiff_t k,              \
+      real *closest, double *block_totals, double *totals, real *scratch)                          \
     K(nearer, const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *candidates,  \
       ptrdiff_t k, const real *closest, const int32_t *labels, const real *apart, int64_t first,   \
       int32_t *which, int64_t *rows, real *squares, ptrdiff_t room, int64_t *count, real *scratch) \

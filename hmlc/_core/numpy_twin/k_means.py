@@ -151,18 +151,26 @@ def inertia(
     total += np.sum(weights * squares, dtype=np.float64)
 
 
-def potentials(X: Real, weights: Real, candidates: Real, closest: Real, totals: Double) -> None:
-    """Add the weighted sum over rows of min(closest, |x - candidate|^2) for every candidate."""
-    remaining = np.minimum(closest[:, np.newaxis], _squares(X, candidates))
-    totals += np.sum(weights[:, np.newaxis] * remaining, axis=0, dtype=np.float64)
+def approach(
+    X: Real,
+    weights: Real,
+    centre: Real,
+    candidates: Real,
+    closest: Real,
+    block_totals: Double,
+    totals: Double,
+) -> None:
+    """Set closest = min(closest, |x - centre|^2), and its weighted sum over every block.
 
-
-def approach(X: Real, weights: Real, centre: Real, closest: Real, block_totals: Double) -> None:
-    """Set closest = min(closest, |x - centre|^2), and its weighted sum over every block."""
+    Adds to totals what would remain of all if each candidate were the next centre.
+    """
     np.minimum(closest, _squares(X, centre[np.newaxis])[:, 0], out=closest)
     starts = np.arange(0, len(X), _BLOCK_ROWS)
     if len(starts):
         block_totals[:] = np.add.reduceat((weights * closest).astype(np.float64), starts)
+    if len(candidates):
+        remaining = np.minimum(closest[:, np.newaxis], _squares(X, candidates))
+        totals += np.sum(weights[:, np.newaxis] * remaining, axis=0, dtype=np.float64)
 
 
 def nearer(

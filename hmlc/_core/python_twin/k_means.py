@@ -191,21 +191,27 @@ def inertia(
         total[0] += float(weights[r]) * float(squares[r])
 
 
-def potentials(X: Real, weights: Real, candidates: Real, closest: Real, totals: Double) -> None:
-    """Add the weighted sum over rows of min(closest, |x - candidate|^2) for every candidate."""
-    rows, own, near = X.tolist(), weights.tolist(), closest.tolist()
-    for t, candidate in enumerate(candidates.tolist()):
-        for row, weight, least in zip(rows, own, near, strict=True):
-            totals[t] += weight * min(least, _square(row, candidate))
+def approach(
+    X: Real,
+    weights: Real,
+    centre: Real,
+    candidates: Real,
+    closest: Real,
+    block_totals: Double,
+    totals: Double,
+) -> None:
+    """Set closest = min(closest, |x - centre|^2), and its weighted sum over every block.
 
-
-def approach(X: Real, weights: Real, centre: Real, closest: Real, block_totals: Double) -> None:
-    """Set closest = min(closest, |x - centre|^2), and its weighted sum over every block."""
-    place = centre.tolist()
+    Adds to totals what would remain of all if each candidate were the next centre.
+    """
+    place, places = centre.tolist(), candidates.tolist()
     block_totals[:] = 0
-    for r, (row, least) in enumerate(zip(X.tolist(), closest.tolist(), strict=True)):
-        closest[r] = min(least, _square(row, place))
-        block_totals[r // _BLOCK_ROWS] += float(weights[r]) * float(closest[r])
+    for r, (row, weight) in enumerate(zip(X.tolist(), weights.tolist(), strict=True)):
+        closest[r] = min(float(closest[r]), _square(row, place))
+        least = float(closest[r])
+        block_totals[r // _BLOCK_ROWS] += weight * least
+        for t, candidate in enumerate(places):
+            totals[t] += weight * min(least, _square(row, candidate))
 
 
 def nearer(
