@@ -11,6 +11,7 @@
 #ifndef HMLC_CLUSTER_SUMS_H
 #define HMLC_CLUSTER_SUMS_H
 
+#include "lanes.h"
 #include "nearest.h"
 
 #include "k_means.h"

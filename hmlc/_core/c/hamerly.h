@@ -17,28 +17,6 @@
 #include "bounds.h"
 #include "nearest.h"
 
-/* score[i][v] = x.c - |c|^2/2 for a group's rows and the centres c = first + i. */
-INLINE void score_tile(int rows, const real *group, ptrdiff_t d, const real *centres,
-                       const real *half, ptrdiff_t first, vec score[][GROUP]) {
-    UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int v = 0; v < GROUP; v++) {
-            score[i][v] = v_set(half[first + i]);
-        }
-    }
-    const real *c = centres + first * d;
-    for (ptrdiff_t p = 0; p < d; p++, c++, group += WIDTH) {
-        vec x[GROUP];
-        UNROLL for (int v = 0; v < GROUP; v++) {
-            x[v] = v_load(group + v * LANES);
-        }
-        UNROLL for (int i = 0; i < rows; i++) {
-            UNROLL for (int v = 0; v < GROUP; v++) {
-                score[i][v] = v_fma(v_set(c[i * d]), x[v], score[i][v]);
-            }
-        }
-    }
-}
-
 /* The two largest scores of a group's rows, and the cluster of the larger: of equals the lowest. */
 typedef struct {
     real best[WIDTH], next[WIDTH], cluster[WIDTH];
@@ -47,7 +25,7 @@ typedef struct {
 INLINE void rank_tile(int rows, const real *group, ptrdiff_t d, const real *centres,
                       const real *half, const int32_t *clusters, ptrdiff_t first, ranking *top) {
     vec score[TILE_ROWS][GROUP];
-    score_tile(rows, group, d, centres, half, first, score);
+    score_tile(rows, group, d, centres + first * d, d, 1, half + first, score);
     UNROLL for (int v = 0; v < GROUP; v++) {
         vec best = v_load(top->best + v * LANES), next = v_load(top->next + v * LANES);
         vec cluster = v_load(top->cluster + v * LANES);

@@ -60,7 +60,7 @@ INLINE void sigmoid_pass(const real *X, ptrdiff_t n, ptrdiff_t d, labels of,
         if (r % HMLC_BLOCK_ROWS == 0)
             clear_sums(&s, hessian != NULL);
         standard_rows(&s, X + r * d, rows, units);
-        score(&s, rows);
+        score(&s, rows, X + (r + rows) * d);
         if (k == 1)
             sigmoid_rows(&s, rows, labels_from(of, r), loss);
         else
@@ -184,7 +184,7 @@ static void softmax_loss(const real *X, ptrdiff_t n, ptrdiff_t d, const void *co
         if (r % HMLC_BLOCK_ROWS == 0)
             clear_sums(&s, 0);
         standard_rows(&s, X + r * d, rows, units);
-        score(&s, rows);
+        score(&s, rows, X + (r + rows) * d);
         *loss += softmax_rows(&s, rows, labels_from(of, r), s.curvature);
         add_gradient(&s, rows);
         if ((r + rows) % HMLC_BLOCK_ROWS == 0 || r + rows == n)
@@ -218,9 +218,9 @@ static void scores(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, ptrdi
     for (ptrdiff_t r = 0; r < n; r += s.capacity) {
         const ptrdiff_t rows = n - r < s.capacity ? n - r : s.capacity;
         standard_rows(&s, X + r * d, rows, units);
-        score(&s, rows);
-        for (ptrdiff_t i = 0; i < rows; i++)
-            for (ptrdiff_t c = 0; c < k; c++)
+        score(&s, rows, X + (r + rows) * d);
+        for (ptrdiff_t c = 0; c < k; c++)
+            for (ptrdiff_t i = 0; i < rows; i++)
                 out[(r + i) * k + c] = s.z[column_start(&s, c) + i * row_step(&s)];
     }
 }

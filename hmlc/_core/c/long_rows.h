@@ -181,20 +181,6 @@ INLINE void product_tile(int count, int with_squares, const long_rows *l, strip 
     }
 }
 
-/* Lane i is v_sum of the i-th of LANES vectors. */
-INLINE vec sum_each(const real *vectors) {
-    vec column[LANES];
-    UNROLL for (int c = 0; c < LANES; c += QUAD) {
-        v_transpose(vectors + c, LANES, column + c);
-    }
-    UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
-        UNROLL for (int c = 0; c < half; c++) {
-            column[c] = v_add(column[c], column[c + half]);
-        }
-    }
-    return column[0];
-}
-
 /* Shifts the columns of `rows` rows that no whole vector has. */
 static void take_rest(const long_rows *l, const real *const X[], ptrdiff_t rows) {
     const ptrdiff_t whole = l->d / LANES * LANES;

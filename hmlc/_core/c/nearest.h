@@ -103,6 +103,28 @@ static void pack_tiles(const real *centres, ptrdiff_t k, ptrdiff_t d, real *tile
     }
 }
 
+/* score[i][v] = x.c - |c|^2/2 for a group's rows and `rows` centres, C[i * c_row + p * c_depth];
+ * half[i] = -|c|^2/2. */
+INLINE void score_tile(int rows, const real *group, ptrdiff_t d, const real *C, ptrdiff_t c_row,
+                       ptrdiff_t c_depth, const real *half, vec score[][GROUP]) {
+    UNROLL for (int i = 0; i < rows; i++) {
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            score[i][v] = v_set(half[i]);
+        }
+    }
+    for (ptrdiff_t p = 0; p < d; p++, C += c_depth, group += WIDTH) {
+        vec x[GROUP];
+        UNROLL for (int v = 0; v < GROUP; v++) {
+            x[v] = v_load(group + v * LANES);
+        }
+        UNROLL for (int i = 0; i < rows; i++) {
+            UNROLL for (int v = 0; v < GROUP; v++) {
+                score[i][v] = v_fma(v_set(C[i * c_row]), x[v], score[i][v]);
+            }
+        }
+    }
+}
+
 /* Raises best to x.c_j - |c_j|^2/2 for the tile of centres j = first ... first + rows - 1, wherever
  * that is larger, and sets index there: |x - c|^2 = |x|^2 - 2 (x.c - |c|^2/2). Ties stay with the
  * lower j. Neighbours are compared, then the winners of pairs: one after another would wait for
@@ -110,22 +132,7 @@ static void pack_tiles(const real *centres, ptrdiff_t k, ptrdiff_t d, real *tile
 INLINE void best_tile(int rows, const real *group, ptrdiff_t d, const real *tile, const real *half,
                       ptrdiff_t first, real *best, real *index) {
     vec score[TILE_ROWS][GROUP];
-    UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int v = 0; v < GROUP; v++) {
-            score[i][v] = v_set(half[first + i]);
-        }
-    }
-    for (ptrdiff_t p = 0; p < d; p++, tile += rows, group += WIDTH) {
-        vec x[GROUP];
-        UNROLL for (int v = 0; v < GROUP; v++) {
-            x[v] = v_load(group + v * LANES);
-        }
-        UNROLL for (int i = 0; i < rows; i++) {
-            UNROLL for (int v = 0; v < GROUP; v++) {
-                score[i][v] = v_fma(v_set(tile[i]), x[v], score[i][v]);
-            }
-        }
-    }
+    score_tile(rows, group, d, tile, 1, rows, half + first, score);
     UNROLL for (int v = 0; v < GROUP; v++) {
         vec top[TILE_ROWS], at[TILE_ROWS];
         UNROLL for (int i = 0; i < rows; i++) {

@@ -6,6 +6,7 @@
 #ifndef HMLC_ROW_LANES_H
 #define HMLC_ROW_LANES_H
 
+#include "lanes.h"
 #include "vmath.h"
 
 #include "logistic.h"
@@ -74,28 +75,6 @@ INLINE vec logistic(vec z, vec sign, vec weight, vec *residual, vec *curvature) 
 INLINE vec class_sign(vec code, vec class) {
     const vec far = v_abs(v_sub(code, class));
     return v_select(v_less(far, v_set(R(0.5))), v_set(-1), v_set(1));
-}
-
-/* to[c * LANES + r] = from[r * row + c] for c < columns; of LANES rows, those past `rows` are 0. */
-static void transpose(const real *from, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns,
-                      real *to) {
-    if (rows < LANES || columns < QUAD) {
-        for (ptrdiff_t c = 0; c < columns; c++)
-            for (ptrdiff_t r = 0; r < LANES; r++)
-                to[c * LANES + r] = r < rows ? from[r * row + c] : 0;
-        return;
-    }
-    for (ptrdiff_t next = 0; next < columns; next += QUAD) {
-        /* The last columns may overlap those before. */
-        const ptrdiff_t c = next + QUAD <= columns ? next : columns - QUAD;
-        vec quad[QUAD];
-        v_transpose(from + c, row, quad);
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-        for (ptrdiff_t q = 0; q < QUAD; q++)
-            v_store(to + (c + q) * LANES, quad[q]);
-    }
 }
 
 /* QUAD columns from c on of PAIR vectors of rows: less the shift they are left in `columns`, and z
@@ -168,23 +147,13 @@ INLINE real one_sigmoid(vec z[], ptrdiff_t rows, labels of, real class) {
     return v_sum(loss);
 }
 
-/* out[c] = v_sum of sums + c * LANES, for LANES columns c: the same tree, in all of them at once.
- */
-INLINE void sum_lanes(const real *sums, real *out) {
-    vec lane[LANES];
-    UNROLL for (int q = 0; q < LANES; q += QUAD) v_transpose(sums + q, LANES, lane + q);
-    UNROLL for (int half = LANES / 2; half > 0; half /= 2) UNROLL for (int i = 0; i < half; i++)
-        lane[i] = v_add(lane[i], lane[i + half]);
-    v_store(out, lane[0]);
-}
-
 /* gradient += a block's sums, in units. */
 static void flush_columns(const real *sums, ptrdiff_t d, const real *inverse_scale,
                           double *gradient) {
     real total[LANES];
     for (ptrdiff_t c = 0; c <= d; c++) {
         if (c % LANES == 0)
-            sum_lanes(sums + c * LANES, total);
+            v_store(total, sum_each(sums + c * LANES));
         gradient[c] += c < d ? total[c % LANES] * inverse_scale[c] : total[c % LANES];
     }
 }

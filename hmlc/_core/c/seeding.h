@@ -14,7 +14,7 @@
 #endif
 
 #include "bounds.h"
-#include "hamerly.h"
+#include "nearest.h"
 
 /* |x - c|^2 by differences: LANES interleaved sums, the tree of v_sum, then the rest in order. */
 INLINE real square_of_difference(const real *x, const real *c, ptrdiff_t d) {
@@ -52,7 +52,7 @@ INLINE void note(near_list *list, int32_t which, int64_t row, real square) {
 INLINE int open_tile(int rows, const real *group, ptrdiff_t d, const real *candidates,
                      const real *half, ptrdiff_t first, const real *floor, real *far) {
     vec score[TILE_ROWS][GROUP], least[GROUP];
-    score_tile(rows, group, d, candidates, half, first, score);
+    score_tile(rows, group, d, candidates + first * d, d, 1, half + first, score);
     int any = 0;
     UNROLL for (int v = 0; v < GROUP; v++) {
         least[v] = v_load(floor + v * LANES);

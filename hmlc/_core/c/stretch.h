@@ -151,8 +151,73 @@ INLINE void dot_rows(int count, const stretch *s, ptrdiff_t r) {
         s->z[r + i] = v_sum(sum[i]);
 }
 
-/* z = block W' of these rows; for k = 1 zeros follow, to fill a vector. */
-static void score(const stretch *s, ptrdiff_t rows) {
+/* Depths of a panel that stay in the nearest cache while all tiles of a stretch pass. */
+enum { SCORE_DEPTHS = 256 };
+
+/* What comes after a stretch: products ask memory for it as they go, `pace` bytes at each depth. */
+typedef struct {
+    uintptr_t address;
+    size_t pace;
+} coming;
+
+/* z += block W' in the first `regs` registers of panel p, for `rows` rows from r on and the depths
+ * from `start` up to `end`. */
+INLINE void score_tile(int rows, int regs, const stretch *s, ptrdiff_t p, ptrdiff_t r,
+                       ptrdiff_t start, ptrdiff_t end, coming next) {
+    const real *a = s->block + r * s->width + start;
+    const real *b = s->weights + (p * s->depth + start) * LANES;
+    real *z = s->z + (p * (s->capacity + SPARE) + r) * LANES;
+    vec sum[TILE_ROWS];
+    UNROLL
+    for (int i = 0; i < rows; i++)
+        sum[i] = v_load(z + i * LANES);
+    for (ptrdiff_t j = 0; j < end - start; j++) {
+        prefetch(next.address + (uintptr_t)j * next.pace);
+        tile_step(rows, regs, a + j, s->width, b + j * LANES, 0, sum);
+    }
+    UNROLL
+    for (int i = 0; i < rows; i++)
+        v_store(z + i * LANES, sum[i]);
+}
+
+/* A function for each shape, or sums would not stay in registers. */
+enum { HALF_REGS = REGS == 1 ? 1 : REGS / 2 };
+typedef void score_shape(const stretch *s, ptrdiff_t p, ptrdiff_t r, ptrdiff_t start, ptrdiff_t end,
+                         coming next);
+#define SCORE_SHAPE(name, rows, regs)                                                              \
+    static void name(const stretch *s, ptrdiff_t p, ptrdiff_t r, ptrdiff_t start, ptrdiff_t end,   \
+                     coming next) {                                                                \
+        score_tile(rows, regs, s, p, r, start, end, next);                                         \
+    }
+SCORE_SHAPE(score_whole, TILE_ROWS, REGS)
+SCORE_SHAPE(score_narrow, TILE_ROWS, HALF_REGS)
+SCORE_SHAPE(score_less, TILE_ROWS - 1, REGS)
+SCORE_SHAPE(score_less_narrow, TILE_ROWS - 1, HALF_REGS)
+static score_shape *const score_shapes[2][2] = {{score_whole, score_narrow},
+                                                {score_less, score_less_narrow}};
+
+/* The scores of rows in panels. Tiles are of TILE_ROWS rows, or where that is enough for all one
+ * less. */
+static void score_panels(const stretch *s, ptrdiff_t rows, coming next) {
+    const ptrdiff_t tiles = whole_tiles(rows) / TILE_ROWS;
+    const int is_even = rows / tiles >= TILE_ROWS - 1;
+    for (ptrdiff_t p = 0; p < s->panels; p++) {
+        const int is_narrow = s->k - p * LANES <= HALF_REGS * REG_LANES;
+        for (ptrdiff_t start = 0; start < s->depth; start += SCORE_DEPTHS) {
+            const ptrdiff_t end = start + SCORE_DEPTHS < s->depth ? start + SCORE_DEPTHS : s->depth;
+            for (ptrdiff_t t = 0; t < tiles; t++) {
+                const ptrdiff_t r = is_even ? rows * t / tiles : t * TILE_ROWS;
+                const int is_less = is_even && rows * (t + 1) / tiles - r < TILE_ROWS;
+                score_shapes[is_less][is_narrow](s, p, r, start, end, next);
+                next.address += (uintptr_t)(end - start) * next.pace;
+            }
+        }
+    }
+}
+
+/* z = block W' of these rows, the next of which lie at `next`; for k = 1 zeros follow, to fill a
+ * vector. */
+static void score(const stretch *s, ptrdiff_t rows, const real *next) {
     if (s->k == 1) {
         ptrdiff_t r = 0;
         for (; r + 4 <= rows; r += 4)
@@ -162,12 +227,10 @@ static void score(const stretch *s, ptrdiff_t rows) {
         memset(s->z + rows, 0, LANES * sizeof(real));
         return;
     }
-    const ptrdiff_t stride = (s->capacity + SPARE) * LANES;
-    memset(s->z, 0, (size_t)(s->panels * stride) * sizeof(real));
-    for (ptrdiff_t p = 0; p < s->panels; p++)
-        for (ptrdiff_t r = 0; r < rows; r += TILE_ROWS)
-            add_tile(s->block + r * s->width, s->width, 1, s->weights + p * s->depth * LANES,
-                     s->depth, s->z + p * stride + r * LANES);
+    memset(s->z, 0, (size_t)(s->panels * (s->capacity + SPARE) * LANES) * sizeof(real));
+    const size_t steps = (size_t)(s->panels * (whole_tiles(rows) / TILE_ROWS) * s->depth);
+    const size_t bytes = (size_t)(rows * s->d) * sizeof(real);
+    score_panels(s, rows, (coming){(uintptr_t)next, (bytes + steps - 1) / steps});
 }
 
 /* gradient[j ...] += sum over rows of z[r] * block[r][j ...], `count` vectors wide. */
