@@ -181,7 +181,6 @@ INLINE void score_tile(int rows, int regs, const stretch *s, ptrdiff_t p, ptrdif
 }
 
 /* A function for each shape, or sums would not stay in registers. */
-enum { HALF_REGS = REGS == 1 ? 1 : REGS / 2 };
 typedef void score_shape(const stretch *s, ptrdiff_t p, ptrdiff_t r, ptrdiff_t start, ptrdiff_t end,
                          coming next);
 #define SCORE_SHAPE(name, rows, regs)                                                              \
@@ -190,9 +189,9 @@ typedef void score_shape(const stretch *s, ptrdiff_t p, ptrdiff_t r, ptrdiff_t s
         score_tile(rows, regs, s, p, r, start, end, next);                                         \
     }
 SCORE_SHAPE(score_whole, TILE_ROWS, REGS)
-SCORE_SHAPE(score_narrow, TILE_ROWS, HALF_REGS)
+SCORE_SHAPE(score_narrow, TILE_ROWS, HALF)
 SCORE_SHAPE(score_less, TILE_ROWS - 1, REGS)
-SCORE_SHAPE(score_less_narrow, TILE_ROWS - 1, HALF_REGS)
+SCORE_SHAPE(score_less_narrow, TILE_ROWS - 1, HALF)
 static score_shape *const score_shapes[2][2] = {{score_whole, score_narrow},
                                                 {score_less, score_less_narrow}};
 
@@ -202,7 +201,7 @@ static void score_panels(const stretch *s, ptrdiff_t rows, coming next) {
     const ptrdiff_t tiles = whole_tiles(rows) / TILE_ROWS;
     const int is_even = rows / tiles >= TILE_ROWS - 1;
     for (ptrdiff_t p = 0; p < s->panels; p++) {
-        const int is_narrow = s->k - p * LANES <= HALF_REGS * REG_LANES;
+        const int is_narrow = s->k - p * LANES <= HALF * REG_LANES;
         for (ptrdiff_t start = 0; start < s->depth; start += SCORE_DEPTHS) {
             const ptrdiff_t end = start + SCORE_DEPTHS < s->depth ? start + SCORE_DEPTHS : s->depth;
             for (ptrdiff_t t = 0; t < tiles; t++) {
