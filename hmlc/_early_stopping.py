@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from hmlc._network import Rows
 from hmlc._optimize import Objective
 from hmlc._progress import Report
-from hmlc._weights import total_weight
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
@@ -115,23 +114,3 @@ class Validation:
             return self(cost, here[0]) or is_ended
 
         return evaluate, tell
-
-
-def accuracy(codes: Array, predicted: Array, weights: Array) -> float:
-    """Return the weighted share of codes that are predicted."""
-    return float(np.sum(weights * (codes == predicted), dtype=np.float64)) / total_weight(weights)
-
-
-def r2(target: Array, predicted: Array, weights: Array) -> float:
-    """Return the mean over columns of 1 - (squared errors) / (squared deviations), weighted.
-
-    A column that does not vary counts 1 where it is predicted exactly, else 0.
-    """
-    column = weights[:, np.newaxis]
-    errors = np.sum(column * (target - predicted) ** 2, axis=0)
-    mean = np.sum(column * target, axis=0) / total_weight(weights)
-    deviations = np.sum(column * (target - mean) ** 2, axis=0)
-    is_spread = np.ptp(target[weights > 0], axis=0) > 0
-    varies = is_spread & (deviations > 0)
-    unexplained = np.where(varies, errors / np.where(varies, deviations, 1), errors > 0)
-    return float(np.mean(1 - unexplained))

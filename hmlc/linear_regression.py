@@ -1,19 +1,18 @@
 """Linear regression: least squares with an L2 penalty, from one pass over the rows."""
 
-import math
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _passes, _validate, _weights
+from hmlc import _passes, _scores, _validate, _weights
 from hmlc._backend import kernels
 from hmlc._estimator import Estimator
 from hmlc._helper import call_helper
 from hmlc._least_squares import Problem, descend, solve
 from hmlc._progress import Callback, check_reporting
 from hmlc._scatter import Scatter, column_scatter, joined
-from hmlc.features import FeatureMap, column_moments
+from hmlc.features import FeatureMap
 
 Array = NDArray[Any]
 Matrix = NDArray[np.float64]
@@ -350,9 +349,4 @@ class LinearRegression(Estimator):
             raise ValueError(f"y has shape {target.shape}, predictions {prediction.shape}")
         Y = target.reshape(len(target), -1).astype(np.float64)
         weights = _weights.check_sample_weight(sample_weight, len(Y), Y.dtype)
-        about_mean = column_moments(Y, weights=weights).m2
-        moments = column_moments(Y - prediction.reshape(Y.shape), weights=weights)
-        residual = moments.m2 + moments.count[0] * moments.mean**2
-        ratio = np.where(residual > 0, 1.0, 0.0)
-        np.divide(residual, about_mean, out=ratio, where=about_mean > 0)
-        return 1.0 - math.fsum(ratio) / len(ratio)
+        return _scores.r2(Y, prediction.reshape(Y.shape).astype(np.float64), weights)

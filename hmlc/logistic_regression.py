@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _labels, _optimize, _passes, _validate
+from hmlc import _labels, _optimize, _passes, _scores, _validate
 from hmlc._backend import kernels
 from hmlc._estimator import ConvergenceWarning, Estimator, in_both_types, most_probable
 from hmlc._logistic_chunks import cost_of_nothing, in_units, learn_chunk, targets
@@ -17,7 +17,7 @@ from hmlc._logistic_cost import LogisticCost, pick_blocks
 from hmlc._logistic_minima import Start, kept_pairs, known_pairs, sigmoid_minima, softmax_minimum
 from hmlc._network import Memory
 from hmlc._progress import Callback, check_reporting, reporting
-from hmlc._weights import check_sample_weight, total_weight, with_class_weight
+from hmlc._weights import check_sample_weight, with_class_weight
 from hmlc.features import FeatureMap, Moments, column_moments
 
 Array = NDArray[Any]
@@ -495,5 +495,4 @@ class LogisticRegression(Estimator):
         labels = np.asarray(y)
         _validate.check_same_length(labels, len(predicted), "y")
         weights = check_sample_weight(sample_weight, len(predicted), _validate.FLOAT64)
-        is_right = predicted == labels.reshape(-1)
-        return float(np.dot(weights, is_right)) / total_weight(weights)
+        return _scores.accuracy(labels.reshape(-1), predicted, weights)

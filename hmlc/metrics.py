@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _labels, _passes, _validate, _weights
+from hmlc import _labels, _passes, _scores, _validate, _weights
 from hmlc._backend import kernels
 
 Array = NDArray[Any]
@@ -113,7 +113,7 @@ def accuracy(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> float:
     """
     _, true, predicted = _both_labels(y_true, y_predicted)
     weights = _row_weights(sample_weight, len(true))
-    return float(np.sum(weights * (true == predicted)) / np.sum(weights))
+    return _scores.accuracy(true, predicted, weights)
 
 
 def confusion_matrix(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> NDArray[Any]:
@@ -216,13 +216,7 @@ def r2(y_true: Any, y_predicted: Any, sample_weight: Any = None) -> float:
     """
     true, predicted = _targets(y_true, y_predicted)
     weights = _row_weights(sample_weight, len(true))
-    mean = np.average(true, axis=0, weights=weights)
-    residual = np.sum(weights[:, None] * (true - predicted) ** 2, axis=0)
-    total = np.sum(weights[:, None] * (true - mean) ** 2, axis=0)
-    varies = total > 0
-    share = np.where(residual == 0, 1.0, 0.0)
-    share[varies] = 1 - residual[varies] / total[varies]
-    return float(share.mean())
+    return _scores.r2(true, predicted, weights)
 
 
 def _targets(y_true: Any, y_predicted: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hmlc import _early_stopping, _labels, _network, _validate
+from hmlc import _labels, _network, _scores, _validate
 from hmlc._estimator import most_probable
 from hmlc._network import Rows
 from hmlc._perceptron import Perceptron
@@ -187,7 +187,7 @@ class MLPClassifier(Perceptron):
 
     def _score_outputs(self, targets: Array, outputs: Array, weights: Array) -> float:
         codes = np.argmax(targets, axis=1)
-        return _early_stopping.accuracy(codes, most_probable(outputs), weights)
+        return _scores.accuracy(codes, most_probable(outputs), weights)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every class for every row, (n, n_classes).
@@ -235,7 +235,7 @@ class MLPClassifier(Perceptron):
         labels = np.asarray(y)
         _validate.check_same_length(labels, len(predicted), "y")
         weights = check_sample_weight(sample_weight, len(predicted), np.dtype(np.float64))
-        return _early_stopping.accuracy(labels.reshape(-1), predicted, weights)
+        return _scores.accuracy(labels.reshape(-1), predicted, weights)
 
 
 @with_shared_text
@@ -372,7 +372,7 @@ class MLPRegressor(Perceptron):
         return given
 
     def _score_outputs(self, targets: Array, outputs: Array, weights: Array) -> float:
-        return _early_stopping.r2(targets, outputs.astype(np.float64), weights)
+        return _scores.r2(targets.astype(np.float64), outputs.astype(np.float64), weights)
 
     def predict(self, X: Any) -> Array:
         """Return the targets of every row, (n,) or (n, n_targets) as y was at `fit`.
@@ -405,4 +405,4 @@ class MLPRegressor(Perceptron):
         predicted = self._outputs(X).astype(np.float64)
         target = _validate.check_target(y, len(predicted)).reshape(len(predicted), -1)
         weights = check_sample_weight(sample_weight, len(predicted), np.dtype(np.float64))
-        return _early_stopping.r2(target, predicted, weights)
+        return _scores.r2(target, predicted, weights)
