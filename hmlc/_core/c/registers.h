@@ -57,6 +57,7 @@ enum { LANES = 512 / HMLC_REAL_BITS };
 #define POW2(a) _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 23))
 #define WIDEN(p) _mm512_castps128_ps512(_mm_loadu_ps(p))
 #define INSERT(a, p, place) _mm512_insertf32x4(a, _mm_loadu_ps(p), place)
+#define PART(a, place) _mm512_extractf32x4_ps(a, place)
 #else
 #define EVEN(a, b) _mm512_permutex2var_pd(a, _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0), b)
 #define ODD(a, b) _mm512_permutex2var_pd(a, _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1), b)
@@ -67,9 +68,11 @@ enum { LANES = 512 / HMLC_REAL_BITS };
 #define POW2(a) _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52))
 #define WIDEN(p) _mm512_castpd128_pd512(_mm_loadu_pd(p))
 #define INSERT(a, p, place) _mm512_insertf64x2(a, _mm_loadu_pd(p), place)
+#define PART(a, place) _mm512_extractf64x2_pd(a, place)
 #endif
 #define QUADS(p, step)                                                                             \
     INSERT(INSERT(INSERT(WIDEN(p), (p) + (step), 1), (p) + 2 * (step), 2), (p) + 3 * (step), 3)
+#define FOLD(a) ADD_QUADS(ADD_QUADS(PART(a, 0), PART(a, 2)), ADD_QUADS(PART(a, 1), PART(a, 3)))
 #define FMA(a, b, c) MM(fmadd)(a, b, c)
 #define LESS(a, b) COMPARE(a, b, _CMP_LT_OQ)
 #define EQUAL(a, b) COMPARE(a, b, _CMP_EQ_OQ)
@@ -89,6 +92,7 @@ enum { REGS = 1, TILE_ROWS = 8 };
 #define POW2(a) _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 23))
 #define WIDEN(p) _mm256_castps128_ps256(_mm_loadu_ps(p))
 #define INSERT(a, p, place) _mm256_insertf128_ps(a, _mm_loadu_ps(p), place)
+#define PART(a, place) _mm256_extractf128_ps(a, place)
 #else
 #define EVEN(a, b) _mm256_permute4x64_pd(_mm256_unpacklo_pd(a, b), 0xd8)
 #define ODD(a, b) _mm256_permute4x64_pd(_mm256_unpackhi_pd(a, b), 0xd8)
@@ -97,8 +101,10 @@ enum { REGS = 1, TILE_ROWS = 8 };
 #define POW2(a) _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), 52))
 #define WIDEN(p) _mm256_castpd128_pd256(_mm_loadu_pd(p))
 #define INSERT(a, p, place) _mm256_insertf128_pd(a, _mm_loadu_pd(p), place)
+#define PART(a, place) _mm256_extractf128_pd(a, place)
 #endif
 #define QUADS(p, step) INSERT(WIDEN(p), (p) + (step), 1)
+#define FOLD(a) ADD_QUADS(PART(a, 0), PART(a, 1))
 #define MASK REG
 #define FMA(a, b, c) MM(fmadd)(a, b, c)
 #define LESS(a, b) MM(cmp)(a, b, _CMP_LT_OQ)
@@ -125,6 +131,7 @@ enum { REGS = 2, TILE_ROWS = 6 };
 #endif
 #define MASK REG
 #define QUADS(p, step) ((void)(step), LOAD(p))
+#define FOLD(a) (a)
 #define FMA(a, b, c) MM(add)(MM(mul)(a, b), c)
 #define LESS(a, b) MM(cmplt)(a, b)
 #define EQUAL(a, b) MM(cmpeq)(a, b)
@@ -141,6 +148,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f32
 #define NEON_LOAD vld1q_f32
 #define NEON_STORE vst1q_f32
+#define SUM(a) vpadds_f32(vadd_f32(vget_low_f32(a), vget_high_f32(a)))
 #define BITS(m) vaddvq_u32(vandq_u32(m, vld1q_u32((const uint32_t[]){1, 2, 4, 8})))
 #define POW2(a) vreinterpretq_f32_s32(vshlq_n_s32(vreinterpretq_s32_f32(a), 23))
 #else
@@ -150,6 +158,7 @@ enum { REGS = 4, TILE_ROWS = 2 };
 #define NEON_SET1 vdupq_n_f64
 #define NEON_LOAD vld1q_f64
 #define NEON_STORE vst1q_f64
+#define SUM(a) vpaddd_f64(a)
 #define BITS(m) ((unsigned)vaddvq_u64(vandq_u64(m, vld1q_u64((const uint64_t[]){1, 2}))))
 #define POW2(a) vreinterpretq_f64_s64(vshlq_n_s64(vreinterpretq_s64_f64(a), 52))
 #endif
@@ -198,6 +207,20 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #define ZIP_LOW(a, b) MM(unpacklo)(a, b)
 #define ZIP_HIGH(a, b) MM(unpackhi)(a, b)
 #define QUAD (128 / HMLC_REAL_BITS)
+/* The sum of a register's lanes: lane i and lane i + half, then halves of that. */
+#define SUM(a) sum_quad(FOLD(a))
+#if HMLC_REAL_BITS == 32
+#define ADD_QUADS(a, b) _mm_add_ps(a, b)
+INLINE real sum_quad(__m128 a) {
+    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
+}
+#else
+#define ADD_QUADS(a, b) _mm_add_pd(a, b)
+INLINE real sum_quad(__m128d a) {
+    return _mm_cvtsd_f64(_mm_add_sd(a, _mm_unpackhi_pd(a, a)));
+}
+#endif
 #elif defined(NEON)
 #define LOAD(p) NEON_LOAD(p)
 #define STORE(p, a) NEON_STORE(p, a)
@@ -215,6 +238,7 @@ enum { REGS = LANES, TILE_ROWS = 1 };
 #else
 #define LOAD(p) (*(p))
 #define STORE(p, a) (*(p) = (a))
+#define SUM(a) (a)
 #define SET1(x) (x)
 #define ADD(a, b) ((a) + (b))
 #define SUB(a, b) ((a) - (b))

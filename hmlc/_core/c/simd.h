@@ -115,9 +115,11 @@ INLINE unsigned v_bits(mask m) {
     EACH bits |= BITS(m.r[i]) << i * REG_LANES;
     return bits;
 }
-/* Whether all lanes are true. */
+/* The bits of a mask that is true in all lanes. */
+enum { ALL_LANES = (1 << LANES) - 1 };
+
 INLINE int v_all(mask m) {
-    return v_bits(m) == (1u << LANES) - 1;
+    return v_bits(m) == ALL_LANES;
 }
 /* m ? a : b */
 INLINE vec v_select(mask m, vec a, vec b) {
@@ -237,18 +239,12 @@ INLINE void v_transpose(const real *from, ptrdiff_t row, vec columns[]) {
 
 /* The sum of the lanes: lane i and lane i + half, then halves of that. */
 INLINE real v_sum(vec a) {
-    real lanes[LANES];
-    v_store(lanes, a);
-#if defined(__GNUC__)
-#pragma GCC unroll 4
-#endif
-    for (int half = LANES / 2; half > 0; half /= 2)
-#if defined(__GNUC__)
-#pragma GCC unroll 8
-#endif
-        for (int i = 0; i < half; i++)
-            lanes[i] += lanes[i + half];
-    return lanes[0];
+    UNROLL for (int half = REGS / 2; half > 0; half /= 2) {
+        UNROLL for (int i = 0; i < half; i++) {
+            a.r[i] = ADD(a.r[i], a.r[i + half]);
+        }
+    }
+    return SUM(a.r[0]);
 }
 
 /* Lanes that are left of a sum once a vector's registers are added in halves. */
