@@ -47,29 +47,9 @@ INLINE void note(near_list *list, int32_t which, int64_t row, real square) {
     list->count++;
 }
 
-/* far[i * WIDTH + r] = 0 where row r of a group may be nearer to candidate first + i than `floor`
- * allows, x.z - |z|^2/2 >= floor. Returns whether there is one. */
-INLINE int open_tile(int rows, const real *group, ptrdiff_t d, const real *candidates,
-                     const real *half, ptrdiff_t first, const real *floor, real *far) {
-    vec score[TILE_ROWS][GROUP], least[GROUP];
-    score_tile(rows, group, d, candidates + first * d, d, 1, half + first, score);
-    int any = 0;
-    UNROLL for (int v = 0; v < GROUP; v++) {
-        least[v] = v_load(floor + v * LANES);
-    }
-    UNROLL for (int i = 0; i < rows; i++) {
-        UNROLL for (int v = 0; v < GROUP; v++) {
-            const mask is_far = v_less(score[i][v], least[v]);
-            if (!v_all(is_far)) {
-                v_store(far + i * WIDTH + v * LANES, v_select(is_far, v_set(1), v_set(0)));
-                any |= 1 << (i * GROUP + v);
-            }
-        }
-    }
-    return any;
-}
-
-/* The floor of open_tile for a group's rows: (|x|^2 - closest - slack) / 2. */
+/* What x.z - |z|^2/2 is at least where one of a group's rows is nearer to candidate z than
+ * `closest`:
+ * (|x|^2 - closest - slack) / 2. */
 static void fill_floor(doubt b, const real *group, ptrdiff_t d, const real *closest, real *floor) {
     for (ptrdiff_t v = 0; v < WIDTH; v += LANES) {
         vec square = v_set(0);
@@ -108,8 +88,8 @@ typedef struct {
     doubt doubt;
     real *group;    /* WIDTH x d: packed rows */
     real *gathered; /* WIDTH x d and more: rows */
-    real *shifted;  /* k x d: candidates - shift */
-    real *half;     /* k: -|shifted|^2 / 2 */
+    real *half;     /* k: -|z - shift|^2 / 2 */
+    real *tiles;    /* k x d: candidates - shift, packed */
     ptrdiff_t words;
     uint64_t *open; /* HMLC_BLOCK_ROWS x words: for a row a bit of each candidate it may be near */
 } nearby;
@@ -119,21 +99,26 @@ static nearby new_nearby(const real *shift, const real *candidates, ptrdiff_t k,
     nearby s = {.k = k, .d = d, .shift = shift, .candidates = candidates, .apart = apart};
     s.group = aligned(scratch);
     s.gathered = s.group + WIDTH * d;
-    s.shifted = s.gathered + WIDTH * d;
-    s.half = s.shifted + k * d;
+    s.half = s.gathered + WIDTH * d;
+    s.tiles = aligned(s.half + k);
     s.words = (k + 63) / 64;
-    s.open = (uint64_t *)aligned(s.half + k);
+    s.open = (uint64_t *)aligned(s.tiles + k * d);
     memset(s.open, 0, (size_t)(HMLC_BLOCK_ROWS * s.words) * sizeof(uint64_t));
-    for (ptrdiff_t t = 0; t < k; t++)
-        for (ptrdiff_t p = 0; p < d; p++)
-            s.shifted[t * d + p] = candidates[t * d + p] - shift[p];
-    fill_half(s.shifted, k, d, s.half);
+    for (ptrdiff_t first = 0, rows; first < k; first += rows) {
+        rows = rows_of_tile(k - first);
+        const real *z = candidates + first * d;
+        for (ptrdiff_t i = 0; i < rows * d; i++)
+            s.gathered[i] = z[i] - shift[i % d];
+        fill_half(s.gathered, rows, d, s.half + first);
+        pack_tiles(s.gathered, rows, d, s.tiles + first * d);
+    }
     s.doubt = new_doubt(s.half, k, d);
     return s;
 }
 
-INLINE void open_to(const nearby *s, ptrdiff_t r, ptrdiff_t t) {
-    s->open[r * s->words + t / 64] |= (uint64_t)1 << t % 64;
+/* Opens row r of a block to those of LANES candidates from t on whose bits are 1. */
+INLINE void open_to(const nearby *s, ptrdiff_t r, ptrdiff_t t, unsigned bits) {
+    s->open[r * s->words + t / 64] |= (uint64_t)bits << t % 64;
 }
 
 /* Opens row r of a block to the candidates that its seed does not keep away, where they are at most
@@ -141,51 +126,18 @@ INLINE void open_to(const nearby *s, ptrdiff_t r, ptrdiff_t t) {
  * whether they are. */
 INLINE int open_few(const nearby *s, ptrdiff_t r, int32_t label, real closest) {
     const real *apart = s->apart + label * s->k;
-    const ptrdiff_t whole = s->k - s->k % LANES;
     const vec near = v_set(closest);
     vec open = v_set(0);
-    for (ptrdiff_t t = 0; t < whole; t += LANES)
-        open = v_add(open, v_select(v_less(near, v_load(apart + t)), v_set(0), v_set(1)));
-    ptrdiff_t count = (ptrdiff_t)v_sum(open);
-    for (ptrdiff_t t = whole; t < s->k; t++)
-        count += !(closest < apart[t]);
-    if (4 * count > s->k)
-        return 0;
-    for (ptrdiff_t t = 0; t < whole; t += LANES) {
-        const mask is_away = v_less(near, v_load(apart + t));
-        if (v_all(is_away))
-            continue;
-        for (ptrdiff_t i = t; i < t + LANES; i++)
-            if (!(closest < apart[i]))
-                open_to(s, r, i);
+    for (ptrdiff_t t = 0; t < s->k; t += LANES) {
+        const mask is_away = v_less(near, load_lanes(apart + t, s->k - t, (real)INFINITY));
+        open = v_add(open, v_select(is_away, v_set(0), v_set(1)));
+        const unsigned exist = s->k - t < LANES ? (1u << (s->k - t)) - 1 : ALL_LANES;
+        open_to(s, r, t, exist & ~v_bits(is_away));
     }
-    for (ptrdiff_t t = whole; t < s->k; t++)
-        if (!(closest < apart[t]))
-            open_to(s, r, t);
-    return 1;
-}
-
-/* Opens `count` <= WIDTH rows of a block, at X and by their places in it, to the candidates to
- * which products show that they may be near. */
-static void open_by_products(const nearby *s, const real *X, const real *closest,
-                             const ptrdiff_t *places, ptrdiff_t count) {
-    const ptrdiff_t d = s->d;
-    real near[WIDTH], floor[WIDTH], far[TILE_ROWS * WIDTH];
-    for (ptrdiff_t i = 0; i < WIDTH; i++)
-        near[i] = i < count ? closest[places[i]] : 0;
-    for (ptrdiff_t i = 0; i < count; i++)
-        memcpy(s->gathered + i * d, X + places[i] * d, (size_t)d * sizeof(real));
-    pack_group(s->gathered, count, d, s->shift, s->group);
-    fill_floor(s->doubt, s->group, d, near, floor);
-    for (ptrdiff_t t = 0; t < s->k; t += TILE_ROWS) {
-        int any = 0;
-#define OPEN(rows) any = open_tile(rows, s->group, d, s->shifted, s->half, t, floor, far)
-        WITH_CONSTANT(smaller(s->k - t, TILE_ROWS), OPEN)
-        for (int part = 0; any >> part != 0; part++)
-            for (ptrdiff_t i = part * LANES; (any >> part & 1) && i < (part + 1) * LANES; i++)
-                if (far[i] == 0 && i % WIDTH < count)
-                    open_to(s, places[i % WIDTH], t + i / WIDTH);
-    }
+    if (4 * v_sum(open) <= (real)s->k)
+        return 1;
+    memset(s->open + r * s->words, 0, (size_t)s->words * sizeof(uint64_t));
+    return 0;
 }
 
 /* The place of the lowest bit that is 1; there is one. */
@@ -197,6 +149,44 @@ INLINE int lowest_bit(uint64_t bits) {
 #else
     return __builtin_ctzll(bits);
 #endif
+}
+
+/* scores[i * WIDTH + r] = x.z - |z|^2/2 for a group's rows and the candidates z of the tile from
+ * `first` on. A function of its own: compiled into another its sums do not all find registers. */
+static void fill_scores(const nearby *s, ptrdiff_t first, ptrdiff_t rows, real *scores) {
+    const real *tile = s->tiles + first * s->d, *half = s->half + first;
+    vec score[TILE_ROWS][GROUP];
+#define FILL(rows)                                                                                 \
+    score_tile(rows, s->group, s->d, tile, 1, rows, half, score);                                  \
+    memcpy(scores, score, sizeof *score *rows)
+    WITH_CONSTANT(rows, FILL)
+}
+
+/* Opens `count` <= WIDTH rows of a block, at X and by their places in it, to the candidates to
+ * which products show that they may be near. */
+static void open_by_products(const nearby *s, const real *X, const real *closest,
+                             const ptrdiff_t *places, ptrdiff_t count) {
+    const ptrdiff_t d = s->d;
+    real near[WIDTH], floor[WIDTH], scores[TILE_ROWS * WIDTH];
+    for (ptrdiff_t i = 0; i < WIDTH; i++)
+        near[i] = i < count ? closest[places[i]] : 0;
+    for (ptrdiff_t i = 0; i < count; i++)
+        memcpy(s->gathered + i * d, X + places[i] * d, (size_t)d * sizeof(real));
+    pack_group(s->gathered, count, d, s->shift, s->group);
+    fill_floor(s->doubt, s->group, d, near, floor);
+    for (ptrdiff_t first = 0, rows; first < s->k; first += rows) {
+        rows = rows_of_tile(s->k - first);
+        fill_scores(s, first, rows, scores);
+        for (ptrdiff_t i = 0; i < rows * WIDTH; i += LANES) {
+            const mask is_far = v_less(v_load(scores + i), v_load(floor + i % WIDTH));
+            uint64_t bits = ALL_LANES ^ v_bits(is_far);
+            for (; bits != 0; bits &= bits - 1) {
+                const ptrdiff_t place = i % WIDTH + lowest_bit(bits);
+                if (place < count)
+                    open_to(s, places[place], first + i / WIDTH, 1);
+            }
+        }
+    }
 }
 
 /* Lists the candidates that a block's row r is near, of those it is open to, and closes it. */
