@@ -88,13 +88,14 @@ class Network:
         """
         out = np.empty((len(X), self.sizes[-1]), parameters.dtype)
         forward = kernels().perceptron.forward
-        _validate.map_finite_rows(
+        _passes.map_rows(
             X,
             parameters.dtype,
             lambda rows, first, last: forward(rows, units, parameters, self.codes, out[first:last]),
             n_jobs=n_jobs,
             flops_per_row=self.flops_per_row / 3,
         )
+        _validate.check_finite_by(out, X, "X")
         return out
 
 

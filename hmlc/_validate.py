@@ -94,28 +94,6 @@ def check_finite_by(answers: Array, array: Array, name: str) -> None:
         check_finite(array, name)
 
 
-def map_finite_rows(X: Array, dtype: Any, kernel: Any, **options: Any) -> None:
-    """Do what `_passes.map_rows` does, with a look at a piece's values while it is in cache.
-
-    Raises
-    ------
-    ValueError
-        As `check_finite` does.
-    """
-    all_finite = kernels().elementwise.all_finite
-    bad: list[int] = []
-
-    def look_and_run(rows: Array, first: int, last: int) -> None:
-        if all_finite(rows.reshape(-1)):
-            kernel(rows, first, last)
-        else:
-            bad.append(first)
-
-    _passes.map_rows(X, dtype, look_and_run, **options)
-    if bad:
-        check_finite(X, "X")
-
-
 def _first_bad_row(matrix: Array, start: int) -> int:
     for row in range(start, len(matrix)):
         if not np.isfinite(matrix[row]).all():

@@ -95,6 +95,44 @@ def test_forward_by_hand(n, loss, dtype, backend):
     )
 
 
+@pytest.mark.parametrize("kind", ["as they lie", "in units", "mostly zeros"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("n", [1, 4, 24, 61])
+def test_rows_that_are_not_finite_have_no_answer(n, activation, kind, dtype, backend):
+    """Even where an activation makes a number of infinity; and no other row loses its answer."""
+    make = mostly_zeros if kind == "mostly zeros" else functools.partial(case, loss="softmax")
+    sizes = (50, 20, 3)
+    arguments = {"activation": activation} if make is not mostly_zeros else {}
+    X, Y, _, units, theta, network = make(sizes, dtype=dtype, n=n, **arguments)
+    network[0] = ACTIVATIONS[activation]
+    if kind == "as they lie":
+        units = np.stack([np.zeros(50), np.ones(50)]).astype(dtype)
+    whole, holed = np.empty_like(Y), np.empty_like(Y)
+    forward = kernels().perceptron.forward
+    forward(X, units, theta, network, whole)
+    assert np.isfinite(whole).all()
+    is_bad = np.zeros(n, bool)
+    for row, value in zip(range(0, n, 5), itertools.cycle([np.nan, np.inf, -np.inf]), strict=False):
+        X[row, row % 50] = value
+        is_bad[row] = True
+    forward(X, units, theta, network, holed)
+    assert np.isnan(holed[is_bad]).all()
+    assert holed[~is_bad].tobytes() == whole[~is_bad].tobytes()
+
+
+def test_sums_past_all_numbers_are_answered(dtype, backend):
+    """A sigmoid of infinity is 1, where the row itself is finite."""
+    large = np.finfo(dtype).max
+    X = np.full((30, 2), large / 2)
+    units = np.array([[0, 0], [1, 1]], dtype)
+    theta = np.array([large, large, 0, 3, 4], dtype)
+    network = np.array([ACTIVATIONS["sigmoid"], LOSSES["squared"], 2, 1, 1], np.intp)
+    out = np.empty((30, 1), dtype)
+    with np.errstate(over="ignore"):
+        kernels().perceptron.forward(X, units, theta, network, out)
+    assert (out == 7).all()
+
+
 @given(
     st.lists(st.integers(1, 40), min_size=2, max_size=4).map(tuple),
     st.sampled_from(list(ACTIVATIONS)),
@@ -376,9 +414,13 @@ def mostly_zeros(sizes, dtype, n):
 
 
 @pytest.mark.parametrize("sizes", [(50, 37, 3), (16, 5), (131, 20, 3)])
-def test_answers_leave_zeros_out(sizes, dtype):
-    """Rows one by one are answered with every input."""
+@pytest.mark.parametrize("has_zeros", [False, True])
+def test_answers_are_those_to_rows_one_by_one(has_zeros, sizes, dtype):
+    """One row is answered with every input; of many, zeros are left out, or none are copied."""
     X, Y, _, units, theta, network = mostly_zeros(sizes, dtype, 100)
+    if not has_zeros:
+        X += 1
+        units = np.stack([np.zeros(sizes[0]), np.ones(sizes[0])]).astype(dtype)
     together, apart = np.empty_like(Y), np.empty_like(Y)
     with hmlc.use_backend("c"):
         kernels().perceptron.forward(X, units, theta, network, together)

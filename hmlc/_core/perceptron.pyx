@@ -135,9 +135,7 @@ def _few(X, Py_ssize_t n_columns, models, network):
 
 cdef bint _answers(plain x, const void *units, const void *parameters, const Py_ssize_t *network,
                    Py_ssize_t layers, real *out) except -1:
-    """Write the answers, if the rows are finite; return whether they are."""
-    if not is_finite(<const real *>x.data, x.rows * x.columns):
-        return False
+    """Write the answers; return whether they are finite, as they are not for rows that are not."""
     cdef void *scratch = PyMem_Malloc(sizeof(real) * perceptron_scratch(
         network, layers, x.rows, 0, 1, 64 // sizeof(real)))
     if scratch == NULL:
@@ -146,7 +144,7 @@ cdef bint _answers(plain x, const void *units, const void *parameters, const Py_
         perceptron_forward(<const real *>x.data, x.rows, units, parameters, network, layers, out,
                            scratch)
     PyMem_Free(scratch)
-    return True
+    return is_finite(out, x.rows * network[2 + layers])
 
 
 def loss_and_gradient(const real[:, ::1] X, const real[:, ::1] Y, const real[:] weights,

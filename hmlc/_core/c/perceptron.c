@@ -39,7 +39,37 @@ static double sum_of_losses(const net *v, ptrdiff_t rows) {
     return total;
 }
 
-/* out = the network's answer for every row: outputs, or probabilities.
+/* Whether units change nothing, so that rows may be read as they lie. */
+static int are_plain(const real *units, ptrdiff_t d) {
+    for (ptrdiff_t c = 0; c < d; c++)
+        if (units[c] != 0 || units[d + c] != 1)
+            return 0;
+    return 1;
+}
+
+/* Whether the rows [0, rows) have finite sums at level 1: not unless all their inputs are finite,
+ * for each is in each sum. */
+static int are_sums_finite(const net *v, ptrdiff_t rows) {
+    const real *sums = values_of(v, 1);
+    vec none = v_set(0);
+    for (ptrdiff_t r = 0; r < rows; r++)
+        none = v_fma(v_load(sums + r * LANES), v_set(0), none);
+    return v_all(v_equal(none, v_set(0)));
+}
+
+/* out = NaN in rows of X that are not finite. */
+static void void_answers(const real *X, ptrdiff_t rows, ptrdiff_t d, ptrdiff_t k, real *out) {
+    for (ptrdiff_t r = 0; r < rows; r++, X += d, out += k) {
+        vec none = v_set(0);
+        for (ptrdiff_t c = 0; c < d; c += LANES)
+            none = v_fma(load_upto(X + c, d - c, 0), v_set(0), none);
+        for (ptrdiff_t c = 0; c < k && !v_all(v_equal(none, v_set(0))); c++)
+            out[c] = (real)NAN;
+    }
+}
+
+/* out = the network's answer for every row: outputs, or probabilities; NaN for rows of X that are
+ * not finite.
  *   X n x d; units 2 x d; out n x k;
  *   scratch perceptron_scratch(min(n, HMLC_BLOCK_ROWS), 1 copy, 1 thread); HMLC_FEW_ROWS rows need
  *   no copy.
@@ -48,19 +78,29 @@ static void forward(const real *X, ptrdiff_t n, const real *units, const real *p
                     const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch) {
     net v = lay_out(network, layers, least(n, PASS_ROWS), 0, 1, scratch);
     const batch all = {.X = X, .units = units};
-    if (n <= HMLC_FEW_ROWS || !is_mostly_zero(&all, v.size[0], 0))
+    const ptrdiff_t d = v.size[0], k = v.size[layers];
+    if (n <= HMLC_FEW_ROWS || !is_mostly_zero(&all, d, 0))
         v.filled = NULL;
     if (n <= HMLC_FEW_ROWS) {
         forward_few(&v, &all, parameters, n);
         answer(&v, n, out);
+        void_answers(X, n, d, k, out);
         return;
     }
+    const int is_direct = !v.filled && are_plain(units, d);
     to_panels(&v, parameters, v.weights, 0, 1);
-    for (ptrdiff_t first = 0; first < n; first += PASS_ROWS) {
+    for (ptrdiff_t first = 0; first < n; first += PASS_ROWS, X += PASS_ROWS * d) {
         const ptrdiff_t rows = least(PASS_ROWS, n - first);
-        const batch b = {X + first * v.size[0], X, units, NULL, rows, rows, NULL, 0};
-        forward_rows(&v, &b, 0, rows, 0);
-        answer(&v, rows, out + first * v.size[layers]);
+        const batch b = {X, X, units, NULL, rows, rows, NULL, 0};
+        v.inputs = is_direct && rows % TILE_ROWS == 0 ? X : NULL;
+        if (!v.inputs)
+            load_rows(&v, &b, 0, rows, 0);
+        sum_inputs(&v, 0, rows);
+        const int is_finite = are_sums_finite(&v, rows);
+        forward_sums(&v, 0, rows);
+        answer(&v, rows, out + first * k);
+        if (!is_finite)
+            void_answers(X, rows, d, k, out + first * k);
     }
 }
 

@@ -36,7 +36,7 @@ INLINE void last_row_tile(int count, const real *A, ptrdiff_t stride, const real
     }
 }
 
-/* forward_layer for one row, with the layer's parameters W as they lie, and `count` vectors of
+/* A layer's values for one row, with the layer's parameters W as they lie, and `count` vectors of
  * columns from `first` on. */
 INLINE void forward_columns(int count, const net *v, ptrdiff_t l, const real *W, ptrdiff_t r,
                             ptrdiff_t first) {

@@ -132,8 +132,8 @@ static int is_mostly_zero(const batch *b, ptrdiff_t d, ptrdiff_t r) {
     return 2 * zeros >= d;
 }
 
-/* Values of rows [first, last) at level 1. */
-static void forward_inputs(const net *v, ptrdiff_t first, ptrdiff_t last) {
+/* Sums of rows [first, last) at level 1. */
+static void sum_inputs(const net *v, ptrdiff_t first, ptrdiff_t last) {
     const ptrdiff_t d = v->size[0], size = perceptron_depths(d, LANES);
     const ptrdiff_t sample = least(first + LISTED_ROWS, last);
     depths lists[PERCEPTRON_PASS_ROWS];
@@ -141,7 +141,7 @@ static void forward_inputs(const net *v, ptrdiff_t first, ptrdiff_t last) {
     for (ptrdiff_t start = 0; v->filled && start < d; start += size)
         count += list_inputs(v, first, sample, start, least(start + size, d), v->used).count;
     if (!v->filled || 4 * count > 3 * d) {
-        forward_layer(v, 0, first, last);
+        sum_layer(v, 0, first, last);
         return;
     }
     for (ptrdiff_t start = 0; start < d; start += size) {
@@ -152,9 +152,9 @@ static void forward_inputs(const net *v, ptrdiff_t first, ptrdiff_t last) {
             used += lists[t].count;
         }
         for (ptrdiff_t j = 0; j < panels_of(v->size[1]); j += LISTED_PANELS) {
-            const tile take = forward_listed_tiles[part_of(LISTED_WIDE, 4, v->size[1] - j * LANES)];
+            const tile take = sum_listed_tiles[part_of(LISTED_WIDE, 4, v->size[1] - j * LANES)];
             for (ptrdiff_t r = first, t = 0; r < last; r += LISTED_ROWS, t++)
-                take(v, 0, j, r, lists[t], start == 0, end == d);
+                take(v, 0, j, r, lists[t], start == 0);
         }
     }
 }
@@ -163,9 +163,8 @@ static void forward_inputs(const net *v, ptrdiff_t first, ptrdiff_t last) {
 static void forward_rows(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t last,
                          ptrdiff_t beyond) {
     load_rows(v, b, first, last, beyond);
-    forward_inputs(v, first, last);
-    for (ptrdiff_t l = 1; l < v->layers; l++)
-        forward_layer(v, l, first, last);
+    sum_inputs(v, first, last);
+    forward_sums(v, first, last);
 }
 
 #endif

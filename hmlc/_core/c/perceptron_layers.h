@@ -22,6 +22,7 @@ typedef struct {
     ptrdiff_t layers, activation, loss;
     ptrdiff_t stride; /* reals from one panel of values or deltas to the next */
     real *values, *deltas, *transposed, *losses, *columns;
+    const real *inputs; /* level 0 where the products can read rows of X as they lie, else NULL */
     real *weights, *state; /* an optimiser's state follows the weights */
     uint16_t *filled; /* for each panel of inputs, each row's that are not 0: bit i is lane i */
     ptrdiff_t *used;
@@ -158,27 +159,42 @@ typedef struct {
     ptrdiff_t count;
 } depths;
 
-/* acc += `rows` rows of A, which is in panels `a_stride` apart, times `regs` registers of panels.
- */
-INLINE void tile_product(int rows, int regs, const real *A, ptrdiff_t a_stride, const real *panel,
-                         ptrdiff_t stride, depths some, vec acc[]) {
+/* A product's left side: number p of row i is at[i * row + p / run * step + p % run]. */
+typedef struct {
+    const real *at;
+    ptrdiff_t row, run, step;
+} rows_of;
+
+INLINE rows_of in_panels(const net *v, const real *at) {
+    return (rows_of){at, LANES, LANES, v->stride};
+}
+
+/* A level's values from row r on. */
+INLINE rows_of left_side(const net *v, ptrdiff_t level, ptrdiff_t r) {
+    const ptrdiff_t d = v->size[0];
+    return level == 0 && v->inputs ? (rows_of){v->inputs + r * d, d, d, 0}
+                                   : in_panels(v, values_of(v, level) + r * LANES);
+}
+
+/* acc += `rows` rows of A times `regs` registers of panels; lists of depths are for panels. */
+INLINE void tile_product(int rows, int regs, rows_of A, const real *panel, ptrdiff_t stride,
+                         depths some, vec acc[]) {
     if (some.used) {
-        listed_fma(rows, regs, A, LANES, LANES, a_stride, panel, stride, some.used, some.count,
+        listed_fma(rows, regs, A.at, LANES, LANES, A.step, panel, stride, some.used, some.count,
                    acc);
         return;
     }
-    for (ptrdiff_t p = 0; p < some.count; p += LANES, A += a_stride)
-        wide_fma(rows, regs, A, LANES, 1, panel + p * LANES, stride, least(LANES, some.count - p),
-                 acc);
+    for (ptrdiff_t p = 0; p < some.count; p += A.run, A.at += A.step)
+        wide_fma(rows, regs, A.at, A.row, 1, panel + p * LANES, stride,
+                 least(A.run, some.count - p), acc);
 }
 
-/* `rows` rows from r on of values(l + 1), in `regs` registers of panels from j on, summed over some
- * depths: over the first, which follow the bias, over the last, or between. */
-INLINE void forward_tile(int rows, int regs, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r,
-                         depths some, int is_first, int is_last) {
+/* `rows` rows from r on of the sums of level l + 1, in `regs` registers of panels from j on, over
+ * some depths: the first, which follow the bias, or further ones. */
+INLINE void sum_tile(int rows, int regs, const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r,
+                     depths some, int is_first) {
     const int panels = panels_in(regs);
     const ptrdiff_t depth = v->size[l], stride = (depth + 1) * LANES;
-    const ptrdiff_t activation = is_last && l + 1 < v->layers ? v->activation : PERCEPTRON_IDENTITY;
     const real *panel = weights_of(v, l) + j * stride;
     real *out = values_of(v, l + 1) + j * v->stride + r * LANES;
     vec acc[TILE_VECTORS];
@@ -186,43 +202,54 @@ INLINE void forward_tile(int rows, int regs, const net *v, ptrdiff_t l, ptrdiff_
     for (int i = 0; i < rows * panels; i++)
         acc[i] = v_load(is_first ? panel + i % panels * stride + depth * LANES
                                  : out + i % panels * v->stride + i / panels * LANES);
-    tile_product(rows, regs, values_of(v, l) + r * LANES, v->stride, panel, stride, some, acc);
+    tile_product(rows, regs, left_side(v, l, r), panel, stride, some, acc);
     UNROLL
     for (int i = 0; i < rows * panels; i++)
         v_store(out + i % panels * v->stride + i / panels * LANES, acc[i]);
-    if (activation != PERCEPTRON_IDENTITY)
-        for (int i = 0; i < rows * panels; i++) {
-            real *z = out + i % panels * v->stride + i / panels * LANES;
-            v_store(z, activate(activation, v_load(z)));
-        }
 }
 
 /* Tiles are functions of their own: where several are compiled into one, their sums do not all find
  * registers. */
-typedef void (*tile)(const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r, depths some, int is_first,
-                     int is_last);
-#define FORWARD_TILE(name, rows, regs)                                                             \
+typedef void (*tile)(const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r, depths some,
+                     int is_first);
+#define SUM_TILE(name, rows, regs)                                                                 \
     static void name(const net *v, ptrdiff_t l, ptrdiff_t j, ptrdiff_t r, depths some,             \
-                     int is_first, int is_last) {                                                  \
-        forward_tile(rows, regs, v, l, j, r, some, is_first, is_last);                             \
+                     int is_first) {                                                               \
+        sum_tile(rows, regs, v, l, j, r, some, is_first);                                          \
     }
-FORWARD_TILE(forward_half, TILE_ROWS, WIDE / 2)
-FORWARD_TILE(forward_full, TILE_ROWS, WIDE)
-FORWARD_TILE(forward_listed_1, LISTED_ROWS, LISTED_WIDE / 4)
-FORWARD_TILE(forward_listed_2, LISTED_ROWS, LISTED_WIDE / 2)
-FORWARD_TILE(forward_listed_3, LISTED_ROWS, LISTED_WIDE * 3 / 4)
-FORWARD_TILE(forward_listed_4, LISTED_ROWS, LISTED_WIDE)
-static const tile forward_tiles[] = {forward_half, forward_full};
-static const tile forward_listed_tiles[] = {forward_listed_1, forward_listed_2, forward_listed_3,
-                                            forward_listed_4};
+SUM_TILE(sum_half, TILE_ROWS, WIDE / 2)
+SUM_TILE(sum_full, TILE_ROWS, WIDE)
+SUM_TILE(sum_listed_1, LISTED_ROWS, LISTED_WIDE / 4)
+SUM_TILE(sum_listed_2, LISTED_ROWS, LISTED_WIDE / 2)
+SUM_TILE(sum_listed_3, LISTED_ROWS, LISTED_WIDE * 3 / 4)
+SUM_TILE(sum_listed_4, LISTED_ROWS, LISTED_WIDE)
+static const tile sum_tiles[] = {sum_half, sum_full};
+static const tile sum_listed_tiles[] = {sum_listed_1, sum_listed_2, sum_listed_3, sum_listed_4};
 
-/* values(l + 1) = activation(values(l) W + b), for rows [first, last) */
-static void forward_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last) {
+/* values(l + 1) = values(l) W + b, for rows [first, last) */
+static void sum_layer(const net *v, ptrdiff_t l, ptrdiff_t first, ptrdiff_t last) {
     const depths all = {NULL, v->size[l]};
     for (ptrdiff_t j = 0; j < panels_of(v->size[l + 1]); j += TILE_PANELS) {
-        const tile take = forward_tiles[part_of(WIDE, 2, v->size[l + 1] - j * LANES)];
+        const tile take = sum_tiles[part_of(WIDE, 2, v->size[l + 1] - j * LANES)];
         for (ptrdiff_t r = first; r < last; r += TILE_ROWS)
-            take(v, l, j, r, all, 1, 1);
+            take(v, l, j, r, all, 1);
+    }
+}
+
+/* values(level) = activation(values(level)), for rows [first, last) */
+static void activate_level(const net *v, ptrdiff_t level, ptrdiff_t first, ptrdiff_t last) {
+    for (ptrdiff_t j = 0; j < panels_of(v->size[level]); j++) {
+        real *values = values_of(v, level) + j * v->stride;
+        for (ptrdiff_t i = first * LANES; i < last * LANES; i += LANES)
+            v_store(values + i, activate(v->activation, v_load(values + i)));
+    }
+}
+
+/* Values of rows [first, last) at all levels, from their sums at level 1. */
+static void forward_sums(const net *v, ptrdiff_t first, ptrdiff_t last) {
+    for (ptrdiff_t l = 1; l < v->layers; l++) {
+        activate_level(v, l, first, last);
+        sum_layer(v, l, first, last);
     }
 }
 
@@ -232,13 +259,14 @@ INLINE void backward_tile(int regs, const net *v, ptrdiff_t l, ptrdiff_t q, ptrd
     const depths all = {NULL, v->size[l + 1]};
     const ptrdiff_t stride = all.count * LANES, at = q * v->stride + r * LANES;
     const real *panel = v->transposed + perceptron_transposed(v->size, l, LANES) + q * stride;
-    const real *a = values_of(v, l) + at, *delta = deltas_of(v, l + 1) + r * LANES;
+    const real *a = values_of(v, l) + at;
+    const rows_of delta = in_panels(v, deltas_of(v, l + 1) + r * LANES);
     real *out = deltas_of(v, l) + at;
     vec acc[TILE_VECTORS];
     UNROLL
     for (int i = 0; i < TILE_ROWS * panels; i++)
         acc[i] = v_set(0);
-    tile_product(TILE_ROWS, regs, delta, v->stride, panel, stride, all, acc);
+    tile_product(TILE_ROWS, regs, delta, panel, stride, all, acc);
     UNROLL
     for (int i = 0; i < TILE_ROWS * panels; i++)
         v_store(out + i % panels * v->stride + i / panels * LANES, acc[i]);

@@ -90,16 +90,19 @@ def _gradients(
 def forward(
     X: Array, units: Array, parameters: Array, network: NDArray[np.intp], out: Array
 ) -> None:
-    """Set out to the outputs, their softmax, or their sigmoids brought to sum 1."""
-    z = _values(X, units, _layers(parameters, network), network[0])[-1]
+    """Set out to the outputs, their softmax, or their sigmoids brought to sum 1.
+
+    It is NaN for rows that are not finite.
+    """
+    is_finite = np.isfinite(X).all(axis=1, keepdims=True)
+    z = _values(np.where(is_finite, X, 0), units, _layers(parameters, network), network[0])[-1]
     if network[1] == SOFTMAX:
-        out[:] = _softmax(z)
+        z = _softmax(z)
     elif network[1] == LOGISTIC:
         p = _sigmoid(z)
         total = np.sum(p, axis=1, keepdims=True)
-        out[:] = np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
-    else:
-        out[:] = z
+        z = np.where(total > 0, p / np.where(total > 0, total, 1), 1 / p.shape[1])
+    out[:] = np.where(is_finite, z, np.nan)
 
 
 def loss_and_gradient(

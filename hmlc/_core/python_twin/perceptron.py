@@ -110,9 +110,15 @@ def _add_gradient(
 def forward(
     X: Array, units: Array, parameters: Array, network: NDArray[np.intp], out: Array
 ) -> None:
-    """Set out to the outputs, their softmax, or their sigmoids brought to sum 1."""
+    """Set out to the outputs, their softmax, or their sigmoids brought to sum 1.
+
+    It is NaN for rows that are not finite.
+    """
     layers, two_units = _layers(parameters, network), units.tolist()
     for i, x in enumerate(X.tolist()):
+        if not all(map(math.isfinite, x)):
+            out[i] = math.nan
+            continue
         z = _values(x, two_units, layers, network[0])[-1]
         if network[1] == SOFTMAX:
             z = _softmax(z)[0]
