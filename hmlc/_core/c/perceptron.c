@@ -39,14 +39,6 @@ static double sum_of_losses(const net *v, ptrdiff_t rows) {
     return total;
 }
 
-/* Whether units change nothing, so that rows may be read as they lie. */
-static int are_plain(const real *units, ptrdiff_t d) {
-    for (ptrdiff_t c = 0; c < d; c++)
-        if (units[c] != 0 || units[d + c] != 1)
-            return 0;
-    return 1;
-}
-
 /* Whether the rows [0, rows) have finite sums at level 1: not unless all their inputs are finite,
  * for each is in each sum. */
 static int are_sums_finite(const net *v, ptrdiff_t rows) {
@@ -76,7 +68,7 @@ static void void_answers(const real *X, ptrdiff_t rows, ptrdiff_t d, ptrdiff_t k
  */
 static void forward(const real *X, ptrdiff_t n, const real *units, const real *parameters,
                     const ptrdiff_t *network, ptrdiff_t layers, real *out, real *scratch) {
-    net v = lay_out(network, layers, least(n, PASS_ROWS), 0, 1, scratch);
+    net v = lay_out(network, layers, units, least(n, PASS_ROWS), 0, 1, scratch);
     const batch all = {.X = X, .units = units};
     const ptrdiff_t d = v.size[0], k = v.size[layers];
     if (n <= HMLC_FEW_ROWS || !is_mostly_zero(&all, d, 0))
@@ -87,14 +79,11 @@ static void forward(const real *X, ptrdiff_t n, const real *units, const real *p
         void_answers(X, n, d, k, out);
         return;
     }
-    const int is_direct = !v.filled && are_plain(units, d);
     to_panels(&v, parameters, v.weights, 0, 1);
     for (ptrdiff_t first = 0; first < n; first += PASS_ROWS, X += PASS_ROWS * d) {
         const ptrdiff_t rows = least(PASS_ROWS, n - first);
         const batch b = {X, X, units, NULL, rows, rows, NULL, 0};
-        v.inputs = is_direct && rows % TILE_ROWS == 0 ? X : NULL;
-        if (!v.inputs)
-            load_rows(&v, &b, 0, rows, 0);
+        read_rows(&v, &b, 0, rows, 0);
         sum_inputs(&v, 0, rows);
         const int is_finite = are_sums_finite(&v, rows);
         forward_sums(&v, 0, rows);
@@ -131,7 +120,7 @@ static void loss_and_gradient(const real *X, ptrdiff_t n, const real *Y, const r
                               ptrdiff_t weight_step, const real *units, const real *parameters,
                               const ptrdiff_t *network, ptrdiff_t layers, double *cost,
                               double *gradient, real *scratch) {
-    const net v = lay_out(network, layers, least(n, HMLC_BLOCK_ROWS), 0, 1, scratch);
+    const net v = lay_out(network, layers, units, least(n, HMLC_BLOCK_ROWS), 0, 1, scratch);
     const ptrdiff_t blocks = count_blocks(&v);
     to_panels(&v, parameters, v.weights, 0, 1);
     for (ptrdiff_t i = 0; i < blocks; i++)
@@ -304,7 +293,7 @@ static void sgd(const real *X, const real *Y, const real *weights, ptrdiff_t wei
                 const ptrdiff_t *network, ptrdiff_t layers, const double *rates, real *parameters,
                 real *velocity, double *cost, ptrdiff_t thread, ptrdiff_t threads, void *memory) {
     team t = {thread, threads, memory};
-    const net v = lay_out(network, layers, batch_size, thread, threads, t.meeting + 1);
+    const net v = lay_out(network, layers, units, batch_size, thread, threads, t.meeting + 1);
     step s = {.rate = v_set((real)rates[0]), .keep_first = v_set((real)rates[1])};
     begin(&v, parameters, velocity, 1, t);
     for (ptrdiff_t first = 0; first < n; first += batch_size) {
@@ -334,7 +323,7 @@ static void adam(const real *X, const real *Y, const real *weights, ptrdiff_t we
                  real *parameters, real *moments, double *cost, ptrdiff_t thread, ptrdiff_t threads,
                  void *memory) {
     team t = {thread, threads, memory};
-    const net v = lay_out(network, layers, batch_size, thread, threads, t.meeting + 1);
+    const net v = lay_out(network, layers, units, batch_size, thread, threads, t.meeting + 1);
     step s = {.keep_first = v_set((real)rates[1]),
               .keep_second = v_set((real)rates[2]),
               .epsilon = v_set((real)rates[3])};

@@ -39,10 +39,11 @@ static inline ptrdiff_t perceptron_weights(const ptrdiff_t *size, ptrdiff_t l, p
     return total;
 }
 
-/* How many padded columns the levels before level l have; level 0 is the input. */
-static inline ptrdiff_t perceptron_columns(const ptrdiff_t *size, ptrdiff_t l, ptrdiff_t lanes) {
+/* How many padded columns so many levels have. */
+static inline ptrdiff_t perceptron_columns(const ptrdiff_t *size, ptrdiff_t levels,
+                                           ptrdiff_t lanes) {
     ptrdiff_t total = 0;
-    for (ptrdiff_t i = 0; i < l; i++)
+    for (ptrdiff_t i = 0; i < levels; i++)
         total += perceptron_padded(size[i], lanes);
     return total;
 }
@@ -76,8 +77,9 @@ static inline ptrdiff_t perceptron_depths(ptrdiff_t inputs, ptrdiff_t lanes) {
 static inline ptrdiff_t perceptron_list(const ptrdiff_t *size, ptrdiff_t rows, ptrdiff_t lanes) {
     const ptrdiff_t pass = rows < PERCEPTRON_PASS_ROWS ? rows : PERCEPTRON_PASS_ROWS;
     const ptrdiff_t of_inputs = pass * perceptron_depths(size[0], lanes);
-    const ptrdiff_t count = of_inputs > lanes * rows ? of_inputs : lanes * rows;
-    return perceptron_padded((count + lanes) * (ptrdiff_t)sizeof(ptrdiff_t) * lanes / 64, lanes);
+    const ptrdiff_t of_rows = lanes * rows;
+    const ptrdiff_t count = of_inputs > of_rows ? of_inputs : of_rows;
+    return perceptron_padded((count + lanes) * (ptrdiff_t)sizeof(uint32_t) * lanes / 64, lanes);
 }
 
 /* How many reals' room it takes to say which inputs are not 0. */
@@ -86,21 +88,34 @@ static inline ptrdiff_t perceptron_filled(const ptrdiff_t *size, ptrdiff_t rows,
                              lanes);
 }
 
+/* How many reals a row of level 0 takes: an odd number of cache lines, so that a column of such
+ * rows finds place in all of a cache. */
+static inline ptrdiff_t perceptron_row(ptrdiff_t inputs, ptrdiff_t lanes) {
+    return (perceptron_padded(inputs, lanes) / lanes | 1) * lanes;
+}
+
+/* How many reals' room it takes to say where each row of level 0 is. */
+static inline ptrdiff_t perceptron_pointers(ptrdiff_t rows, ptrdiff_t lanes) {
+    return perceptron_padded(perceptron_room(rows) * (ptrdiff_t)sizeof(void *) * lanes / 64, lanes);
+}
+
 /* How many reals of scratch `threads` threads need for a batch of `rows` rows: the values of all
- * levels and the deltas of those between, `copies` of the weights and one transposed, all in
- * panels; the rows' losses; which inputs are not 0; each thread's block of outputs and targets, and
- * its lists; and what aligning the start to a vector may skip. */
+ * levels after the first and the deltas of those between, `copies` of the weights and one
+ * transposed, all in panels; level 0, and where its rows are; the rows' losses; which inputs are
+ * not 0; each thread's block of outputs and targets, its panel of inputs and its lists; and
+ * what aligning the start to a vector may skip. */
 static inline ptrdiff_t perceptron_scratch(const ptrdiff_t *network, ptrdiff_t layers,
                                            ptrdiff_t rows, ptrdiff_t copies, ptrdiff_t threads,
                                            ptrdiff_t lanes) {
     const ptrdiff_t *size = network + 2;
-    const ptrdiff_t columns = perceptron_columns(size, layers + 1, lanes) +
+    const ptrdiff_t columns = perceptron_columns(size + 1, layers, lanes) +
                               perceptron_columns(size + 1, layers - 1, lanes);
     return lanes + perceptron_room(rows) * columns +
            copies * perceptron_weights(size, layers, lanes) +
            perceptron_transposed(size, layers, lanes) + perceptron_padded(rows, lanes) +
-           perceptron_filled(size, rows, lanes) +
-           threads * (2 * size[layers] * lanes + perceptron_list(size, rows, lanes));
+           perceptron_filled(size, rows, lanes) + perceptron_pointers(rows, lanes) +
+           perceptron_room(rows) * perceptron_row(size[0], lanes) +
+           threads * (2 * size[layers] * lanes + rows * lanes + perceptron_list(size, rows, lanes));
 }
 
 #endif

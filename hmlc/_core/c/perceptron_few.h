@@ -45,13 +45,15 @@ INLINE void forward_columns(int count, const net *v, ptrdiff_t l, const real *W,
     const ptrdiff_t left = (depth + 1) * columns - first, width = count * LANES;
     /* Rows of W before which no vector reads past the layer's end. */
     const ptrdiff_t whole = left < width ? 0 : least(depth, (left - width) / columns + 1);
-    const real *A = values_of(v, l) + r * LANES;
+    /* A[p / LANES * stride + p % LANES] is number p. */
+    const real *A = l == 0 ? v->inputs[r] : values_of(v, l) + r * LANES;
+    const ptrdiff_t stride = l == 0 ? LANES : v->stride;
     real *out = values_of(v, l + 1) + first / LANES * v->stride + r * LANES;
     vec acc[FEW_PANELS];
     for (int i = 0; i < count; i++)
         acc[i] = load_upto(W + first + depth * columns + i * LANES, columns - first - i * LANES, 0);
-    row_tile(count, A, v->stride, W + first, columns, 0, whole, acc);
-    last_row_tile(count, A, v->stride, W + first, columns, whole, depth, left, acc);
+    row_tile(count, A, stride, W + first, columns, 0, whole, acc);
+    last_row_tile(count, A, stride, W + first, columns, whole, depth, left, acc);
     for (int i = 0; i < count; i++)
         v_store(out + i * v->stride, activate(activation, acc[i]));
 }
@@ -59,7 +61,7 @@ INLINE void forward_columns(int count, const net *v, ptrdiff_t l, const real *W,
 /* forward_rows for a few rows, with the parameters as they lie: to bring them into panels would
  * cost more. */
 static void forward_few(const net *v, const batch *b, const real *parameters, ptrdiff_t rows) {
-    load_rows(v, b, 0, rows, 0);
+    read_rows(v, b, 0, rows, 0);
     for (ptrdiff_t l = 0; l < v->layers; l++) {
         const ptrdiff_t vectors = panels_of(v->size[l + 1]),
                         tiles = (vectors + FEW_PANELS - 1) / FEW_PANELS;

@@ -64,58 +64,65 @@ enum {
     GRADIENT_REST = LANES - (GRADIENT_TILES - 1) * GRADIENT_ROWS,
 };
 
-/* `count` rows of the gradient values^T delta, the inputs A and `regs` registers of delta, summed
- * in order of some of a batch's rows. */
-INLINE void gradient_tile(int count, int regs, const real *A, const real *delta, ptrdiff_t stride,
-                          depths some, vec sum[]) {
+/* The left side of the gradient values^T delta: from `panel` on for all rows, or numbers `first` on
+ * of whole rows of inputs for some. */
+typedef struct {
+    const real *panel;
+    const real *const *inputs;
+    ptrdiff_t first;
+    some_rows some;
+} left_side;
+
+/* `count` rows of the gradient, of A and `regs` registers of delta, summed in order of rows. */
+INLINE void gradient_tile(int count, int regs, int is_listed, left_side A, const real *delta,
+                          ptrdiff_t stride, vec sum[]) {
     const int panels = panels_in(regs);
     vec acc[TILE_VECTORS];
     UNROLL
     for (int t = 0; t < count * panels; t++)
         acc[t] = v_set(0);
-    if (some.used)
-        listed_fma(count, regs, A, 1, 1, LANES, delta, stride, some.used, some.count, acc);
+    if (is_listed)
+        columns_fma(count, regs, A.inputs, A.first, delta, stride, A.some.used, A.some.count, acc);
     else
-        wide_fma(count, regs, A, 1, LANES, delta, stride, some.count, acc);
+        wide_fma(count, regs, A.panel, 1, LANES, delta, stride, A.some.count, acc);
     UNROLL
     for (int t = 0; t < count * panels; t++)
         sum[t] = acc[t];
 }
 
 /* Each by itself, for the same reason as those of the values. */
-typedef void (*summer)(const real *A, const real *delta, ptrdiff_t stride, depths some, vec sum[]);
-#define GRADIENT_TILE(name, count, regs)                                                           \
-    static void name(const real *A, const real *delta, ptrdiff_t stride, depths some, vec sum[]) { \
-        gradient_tile(count, regs, A, delta, stride, some, sum);                                   \
+typedef void (*summer)(left_side A, const real *delta, ptrdiff_t stride, vec sum[]);
+#define GRADIENT_TILE(name, rows, regs, is_listed)                                                 \
+    static void name(left_side A, const real *delta, ptrdiff_t stride, vec sum[]) {                \
+        gradient_tile(rows, regs, is_listed, A, delta, stride, sum);                               \
     }
-GRADIENT_TILE(gradient_half, GRADIENT_ROWS, WIDE / 2)
-GRADIENT_TILE(gradient_full, GRADIENT_ROWS, WIDE)
-GRADIENT_TILE(gradient_rest_half, GRADIENT_REST, WIDE / 2)
-GRADIENT_TILE(gradient_rest_full, GRADIENT_REST, WIDE)
-GRADIENT_TILE(gradient_listed_1, LISTED_ROWS, LISTED_WIDE / 4)
-GRADIENT_TILE(gradient_listed_2, LISTED_ROWS, LISTED_WIDE / 2)
-GRADIENT_TILE(gradient_listed_3, LISTED_ROWS, LISTED_WIDE * 3 / 4)
-GRADIENT_TILE(gradient_listed_4, LISTED_ROWS, LISTED_WIDE)
+GRADIENT_TILE(gradient_half, GRADIENT_ROWS, WIDE / 2, 0)
+GRADIENT_TILE(gradient_full, GRADIENT_ROWS, WIDE, 0)
+GRADIENT_TILE(gradient_rest_half, GRADIENT_REST, WIDE / 2, 0)
+GRADIENT_TILE(gradient_rest_full, GRADIENT_REST, WIDE, 0)
+GRADIENT_TILE(gradient_listed_1, LISTED_ROWS, LISTED_WIDE / 4, 1)
+GRADIENT_TILE(gradient_listed_2, LISTED_ROWS, LISTED_WIDE / 2, 1)
+GRADIENT_TILE(gradient_listed_3, LISTED_ROWS, LISTED_WIDE * 3 / 4, 1)
+GRADIENT_TILE(gradient_listed_4, LISTED_ROWS, LISTED_WIDE, 1)
 static const summer gradient_tiles[] = {gradient_half, gradient_full};
 static const summer gradient_rest_tiles[] = {gradient_rest_half, gradient_rest_full};
 static const summer gradient_listed_tiles[] = {gradient_listed_1, gradient_listed_2,
                                                gradient_listed_3, gradient_listed_4};
 
-/* Gives `count` rows of a block's gradient from row i on, with the columns of `panels` panels from
- * c on, as `summed` makes them. */
-INLINE void give_gradient(const net *v, block b, ptrdiff_t i, ptrdiff_t c, ptrdiff_t count,
-                          ptrdiff_t panels, summer summed, depths some, taker take,
+/* Gives `count` rows of a block's gradient from its row i on, with the columns of `panels` panels
+ * from c on, as `summed` makes them from A, whose rows begin with the layer's row `start`. */
+INLINE void give_gradient(const net *v, block b, ptrdiff_t start, ptrdiff_t i, ptrdiff_t c,
+                          ptrdiff_t count, ptrdiff_t panels, summer summed, left_side A, taker take,
                           const void *to) {
-    const real *A = values_of(v, b.l) + b.i / LANES * v->stride + i;
+    const ptrdiff_t first = b.i + i, last = least(first + count, least(b.i + LANES, v->size[b.l]));
     vec sum[TILE_VECTORS];
-    count = least(count, least(LANES, v->size[b.l] - b.i) - i);
-    if (count <= 0)
+    if (last <= first)
         return;
-    summed(A, deltas_of(v, b.l + 1) + c / LANES * v->stride, v->stride, some, sum);
+    summed(A, deltas_of(v, b.l + 1) + c / LANES * v->stride, v->stride, sum);
     panels = least(panels, panels_of(v->size[b.l + 1] - c));
-    for (ptrdiff_t t = 0; t < count; t++)
+    for (ptrdiff_t t = first; t < last; t++)
         for (ptrdiff_t p = 0; p < panels; p++)
-            take(to, b.i + i + t, c + p * LANES, sum[t * panels + p]);
+            take(to, t, c + p * LANES, sum[(t - start) * panels + p]);
 }
 
 /* Rows of a batch that are looked at to see whether a block's inputs are mostly 0. */
@@ -131,28 +138,38 @@ static int has_zeros(const net *v, ptrdiff_t rows, block b) {
     return 2 * count > rows;
 }
 
+/* Gives the gradient of a block's inputs' weights where many inputs are 0. No tile reads past a
+ * row's last input: it begins before the first that it is for. */
+INLINE void listed_gradient(const net *v, ptrdiff_t rows, block b, taker take, const void *to) {
+    some_rows lists[LISTED_TILES];
+    list_rows(v, rows, b.i, lists);
+    for (ptrdiff_t c = b.c; c < b.c + b.panels * LANES; c += LISTED_PANELS * LANES) {
+        const summer listed = gradient_listed_tiles[part_of(LISTED_WIDE, 4, v->size[1] - c)];
+        for (int t = 0; t < LISTED_TILES; t++) {
+            const ptrdiff_t i = t * LISTED_ROWS, start = least(b.i + i, v->size[0] - LISTED_ROWS);
+            const left_side A = {NULL, v->inputs, start, lists[t]};
+            give_gradient(v, b, start, i, c, LISTED_ROWS, LISTED_PANELS, listed, A, take, to);
+        }
+    }
+}
+
 /* Gives the gradient of a block's weights, values^T delta, summed in order of `rows` rows. */
 INLINE void weight_gradient(const net *v, ptrdiff_t rows, block b, taker take, const void *to) {
-    const ptrdiff_t end = b.c + b.panels * LANES, columns = v->size[b.l + 1];
-    const depths all = {NULL, rows};
-    if (b.l == 0 && has_zeros(v, rows, b)) {
-        depths lists[LISTED_TILES];
-        list_rows(v, rows, b.i, lists);
-        for (ptrdiff_t c = b.c; c < end; c += LISTED_PANELS * LANES) {
-            const summer listed = gradient_listed_tiles[part_of(LISTED_WIDE, 4, columns - c)];
-            for (int t = 0; t < LISTED_TILES; t++)
-                give_gradient(v, b, t * LISTED_ROWS, c, LISTED_ROWS, LISTED_PANELS, listed,
-                              lists[t], take, to);
-        }
+    const real *panel = b.l == 0 ? v->packed : values_of(v, b.l) + b.i / LANES * v->stride;
+    if (b.l == 0 && v->size[0] >= LISTED_ROWS && has_zeros(v, rows, b)) {
+        listed_gradient(v, rows, b, take, to);
         return;
     }
-    for (ptrdiff_t c = b.c; c < end; c += TILE_PANELS * LANES) {
-        const ptrdiff_t part = part_of(WIDE, 2, columns - c);
+    if (b.l == 0)
+        pack_inputs(v, rows, b.i);
+    for (ptrdiff_t c = b.c; c < b.c + b.panels * LANES; c += TILE_PANELS * LANES) {
+        const ptrdiff_t part = part_of(WIDE, 2, v->size[b.l + 1] - c);
         for (int t = 0; t < GRADIENT_TILES; t++) {
+            const ptrdiff_t i = t * GRADIENT_ROWS;
             const summer some =
                 t + 1 < GRADIENT_TILES ? gradient_tiles[part] : gradient_rest_tiles[part];
-            give_gradient(v, b, t * GRADIENT_ROWS, c, GRADIENT_ROWS, TILE_PANELS, some, all, take,
-                          to);
+            give_gradient(v, b, b.i + i, i, c, GRADIENT_ROWS, TILE_PANELS, some,
+                          (left_side){panel + i, NULL, 0, {NULL, rows}}, take, to);
         }
     }
 }

@@ -31,17 +31,17 @@ INLINE int panels_in(int regs) {
     return (regs + REGS - 1) / REGS;
 }
 
-/* acc[i * panels + j] += A(i, p) * panel j [p] for one depth p: a is A's, i rows a_row apart, and b
- * the first panel's, the next being `stride` on. What a tile has more of passes one at a time, so
- * that the other and acc find place in the registers. */
-INLINE void tile_step(int rows, int regs, const real *a, ptrdiff_t a_row, const real *b,
-                      ptrdiff_t stride, vec acc[]) {
+/* acc[i * panels + j] += *a[i] * panel j [p] for one depth p: b is the first panel's, the next
+ * being `stride` on. What a tile has more of passes one at a time, so that the other and acc find
+ * place in the registers. */
+INLINE void rows_step(int rows, int regs, const real *const a[], const real *b, ptrdiff_t stride,
+                      vec acc[]) {
     const int panels = panels_in(regs);
     if (rows < regs || panels > 2) {
         vec each[TILE_ROWS];
         UNROLL
         for (int i = 0; i < rows; i++)
-            each[i] = v_set(a[i * a_row]);
+            each[i] = v_set(*a[i]);
         UNROLL
         for (int j = 0; j < panels; j++)
             v_fma_rows(rows, regs - j * REGS, each, b + j * stride, acc + j, panels);
@@ -50,11 +50,21 @@ INLINE void tile_step(int rows, int regs, const real *a, ptrdiff_t a_row, const 
     const vec b0 = v_load(b), b1 = panels == 1 ? b0 : v_load(b + stride);
     UNROLL
     for (int i = 0; i < rows; i++) {
-        const vec each = v_set(a[i * a_row]);
+        const vec each = v_set(*a[i]);
         acc[i * panels] = v_fma_first(regs, each, b0, acc[i * panels]);
         if (panels == 2)
             acc[i * panels + 1] = v_fma_first(regs - REGS, each, b1, acc[i * panels + 1]);
     }
+}
+
+/* rows_step for rows that lie a_row apart. */
+INLINE void tile_step(int rows, int regs, const real *a, ptrdiff_t a_row, const real *b,
+                      ptrdiff_t stride, vec acc[]) {
+    const real *each[TILE_ROWS];
+    UNROLL
+    for (int i = 0; i < rows; i++)
+        each[i] = a + i * a_row;
+    rows_step(rows, regs, each, b, stride, acc);
 }
 
 /* tile_step for the depths p < depth, a_depth apart in A. */
@@ -64,14 +74,38 @@ INLINE void wide_fma(int rows, int regs, const real *A, ptrdiff_t a_row, ptrdiff
         tile_step(rows, regs, A + p * a_depth, a_row, panel + p * LANES, stride, acc);
 }
 
-/* tile_step for the `count` depths in `used`. A's depths lie in runs of `run`, a_run apart. */
-INLINE void listed_fma(int rows, int regs, const real *A, ptrdiff_t a_row, ptrdiff_t run,
-                       ptrdiff_t a_run, const real *panel, ptrdiff_t stride, const ptrdiff_t *used,
-                       ptrdiff_t count, vec acc[]) {
+/* Some depths of a product, `start` and so many after it: for the others A is 0, and they add
+ * nothing. NULL: all `count`. */
+typedef struct {
+    const uint16_t *used;
+    ptrdiff_t start, count;
+} depths;
+
+/* rows_step for some depths of the rows A[i]. */
+INLINE void rows_fma(int rows, int regs, const real *const A[], const real *panel, ptrdiff_t stride,
+                     depths some, vec acc[]) {
+    const real *row[TILE_ROWS], *each[TILE_ROWS];
+    UNROLL
+    for (int i = 0; i < rows; i++)
+        row[i] = A[i] + some.start;
+    panel += some.start * LANES;
+    for (ptrdiff_t t = 0; t < some.count; t++) {
+        const ptrdiff_t p = some.used ? some.used[t] : t;
+        UNROLL
+        for (int i = 0; i < rows; i++)
+            each[i] = row[i] + p;
+        rows_step(rows, regs, each, panel + p * LANES, stride, acc);
+    }
+}
+
+/* tile_step for the `count` depths p in `used` of the matrix whose columns are the rows A[p], from
+ * their number `first` on. */
+INLINE void columns_fma(int rows, int regs, const real *const A[], ptrdiff_t first,
+                        const real *panel, ptrdiff_t stride, const uint32_t *used, ptrdiff_t count,
+                        vec acc[]) {
     for (ptrdiff_t t = 0; t < count; t++) {
-        const size_t p = (size_t)used[t];
-        const real *a = A + p / (size_t)run * (size_t)a_run + p % (size_t)run;
-        tile_step(rows, regs, a, a_row, panel + p * LANES, stride, acc);
+        const ptrdiff_t p = used[t];
+        tile_step(rows, regs, A[p] + first, 1, panel + p * LANES, stride, acc);
     }
 }
 
