@@ -92,6 +92,14 @@ INLINE real affine_dot(const real *x, ptrdiff_t d, const real *w, vec w_rest, re
     return v_sum(sum) + b;
 }
 
+/* sum[i] += w_rest times the few numbers at left[i], which take so many registers. */
+INLINE void add_rest(int regs, const real *const left[], mask rest, vec w_rest, vec sum[]) {
+    UNROLL for (int i = 0; i < DOT_ROWS; i++) {
+        const vec x = v_select(rest, v_load_first(regs, left[i]), v_set(0));
+        sum[i] = v_fma_first(regs, x, w_rest, sum[i]);
+    }
+}
+
 /* out = X w + b for LANES rows. `last` is where the last row's columns past the last whole vector
  * are, for they may be the end of X. */
 INLINE void affine_dots(const real *X, ptrdiff_t d, const real *w, vec w_rest, const real *last,
@@ -108,14 +116,19 @@ INLINE void affine_dots(const real *X, ptrdiff_t d, const real *w, vec w_rest, c
         for (ptrdiff_t j = 0; j < whole; j += LANES) {
             const vec weights = v_load(w + j);
             UNROLL for (int i = 0; i < DOT_ROWS; i++) {
-                prefetch((uintptr_t)(x + i * d + j) + DOT_AHEAD);
+                prefetch((uintptr_t)(x + j * DOT_ROWS + i * LANES) + DOT_AHEAD);
                 sum[i] = v_fma(v_load(x + i * d + j), weights, sum[i]);
             }
         }
-        UNROLL for (int i = 0; whole < d && i < DOT_ROWS; i++) {
-            const real *there = r + i + 1 < LANES ? x + i * d + whole : last;
-            sum[i] = v_fma(v_select(rest, v_load(there), v_set(0)), w_rest, sum[i]);
+        prefetch((uintptr_t)(x + whole * DOT_ROWS) + DOT_AHEAD);
+        const real *left[DOT_ROWS];
+        UNROLL for (int i = 0; i < DOT_ROWS; i++) {
+            left[i] = r + i + 1 < LANES ? x + i * d + whole : last;
         }
+        if (d - whole > HALF * REG_LANES)
+            add_rest(REGS, left, rest, w_rest, sum);
+        else if (whole < d)
+            add_rest(HALF, left, rest, w_rest, sum);
         UNROLL for (int i = 0; i < DOT_ROWS; i++) {
             v_store_folded(sums + (r + i) * FOLDED, sum[i]);
         }
