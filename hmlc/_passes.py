@@ -245,8 +245,7 @@ def n_threads(n_jobs: int | None = None) -> int:
     if threading.current_thread() is not threading.main_thread():
         return 1
     wanted = _positive_int(os.environ.get("HMLC_NUM_THREADS"))
-    bound = _positive_int(os.environ.get("OMP_NUM_THREADS"))
-    return wanted or min(_CPUS, bound or _CPUS)
+    return wanted or min(_CPUS, _positive_int(os.environ.get("OMP_NUM_THREADS")) or _CPUS)
 
 
 class _Worker:

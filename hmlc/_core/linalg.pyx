@@ -34,8 +34,8 @@ cdef extern from "linalg.h" nogil:
 cdef extern from "helper.h" nogil:
     void help_calls(double seconds) noexcept
     void forget_helper() noexcept
-    void share_rows(void (*run)(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil,
-                    void *job, Py_ssize_t n, Py_ssize_t size, int may_help) noexcept
+    int share_rows(int (*run)(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil,
+                   void *job, Py_ssize_t n, Py_ssize_t size, int may_help) noexcept
 
 if hmlc_linalg_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
@@ -178,19 +178,21 @@ cdef struct affine_job:
     Py_ssize_t d, t
 
 
-cdef void affine_piece_f32(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    affine_piece[float](<affine_job *>job, first, last, NULL)
+cdef int affine_piece_f32(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    return affine_piece[float](<affine_job *>job, first, last, NULL)
 
 
-cdef void affine_piece_f64(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
-    affine_piece[double](<affine_job *>job, first, last, NULL)
+cdef int affine_piece_f64(void *job, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    return affine_piece[double](<affine_job *>job, first, last, NULL)
 
 
-cdef void affine_piece(affine_job *job, Py_ssize_t first, Py_ssize_t last,
+cdef bint affine_piece(affine_job *job, Py_ssize_t first, Py_ssize_t last,
                        const real *type_of_job) noexcept nogil:
+    """Write X W^T + b of some rows; return whether it is finite."""
+    cdef real *out = <real *>job.out + first * job.t
     linalg_affine(<const real *>job.X + first * job.d, last - first, job.d,
-                  <const real *>job.W, <const real *>job.b, job.t,
-                  <real *>job.out + first * job.t, NULL)
+                  <const real *>job.W, <const real *>job.b, job.t, out, NULL)
+    return is_finite(<const real *>out, (last - first) * job.t)
 
 
 cdef bint _affine(plain x, plain W, plain b, real *out, bint is_helped) except -1:
@@ -201,8 +203,9 @@ cdef bint _affine(plain x, plain W, plain b, real *out, bint is_helped) except -
         raise MemoryError
     cdef affine_job job = affine_job(x.data, in_type[real](W, room),
                                      in_type[real](b, room + t * d), out, d, t)
+    cdef bint answer
     with nogil:
-        share_rows(affine_piece_f32 if real is float else affine_piece_f64, &job, x.rows, piece,
-                   is_helped)
+        answer = share_rows(affine_piece_f32 if real is float else affine_piece_f64, &job, x.rows,
+                            piece, is_helped)
     PyMem_Free(room)
-    return is_finite(<const real *>out, x.rows * t)
+    return answer

@@ -165,7 +165,7 @@ enum { AFFINE_ROWS = 64 };
 static void affine(const real *X, ptrdiff_t n, ptrdiff_t d, const real *W, const real *b,
                    ptrdiff_t t, real *out, real *scratch) {
     if (is_dot(t, d)) {
-        affine_long(X, n, d, W, b[0], out);
+        affine_long(X, n, d, W, b[0] + 0, out); /* no b of -0: sums of 0 may differ in sign */
         return;
     }
     ptrdiff_t r = 0;

@@ -9,12 +9,23 @@
 
 #include "barrier.h"
 
-/* Rows 0 ... n - 1 of a call, in pieces of `size`, so many of which are taken. */
+/* Rows [first, end), in pieces, so many of which are taken. Each thread has its own, so that it
+ * meets rows in their order, for the next are asked for ahead, and counts where nobody else does.
+ */
 typedef struct {
-    void (*run)(void *job, ptrdiff_t first, ptrdiff_t last);
-    void *job;
-    ptrdiff_t n, size;
     barrier_count taken;
+    ptrdiff_t first, end;
+    char apart[128 - sizeof(barrier_count) - 2 * sizeof(ptrdiff_t)];
+} half_call;
+
+/* The rows of a call, in pieces of `size`; `run` returns whether its piece is as it should be. */
+typedef int run_piece(void *job, ptrdiff_t first, ptrdiff_t last);
+typedef struct {
+    half_call halves[2];
+    run_piece *run;
+    void *job;
+    ptrdiff_t size;
+    barrier_count wrong;
 } shared_call;
 
 /* `room` is 0 while a caller has the helper, else 1; `offers` is 1 while its call may be taken. */
@@ -33,37 +44,55 @@ static inline int take_one(barrier_count *count) {
     return 0;
 }
 
-/* Runs pieces that nobody has: the caller from the first on, the helper from the last on, so that
- * of rows that come again each finds its own in the caches next to it. */
+/* Runs pieces that nobody has, of one's own half first: of rows that come again each finds its own
+ * in the caches next to it. */
 static inline void run_pieces(shared_call *call, int is_helper) {
-    const ptrdiff_t n = call->n, size = call->size, pieces = (n + size - 1) / size;
-    for (ptrdiff_t i = 0; BARRIER_ADD(&call->taken, 1) < pieces; i++) {
-        const ptrdiff_t first = (is_helper ? pieces - 1 - i : i) * size;
-        call->run(call->job, first, n - first < size ? n : first + size);
+    for (int turn = 0; turn < 2; turn++) {
+        half_call *half = &call->halves[turn ^ is_helper];
+        for (;;) {
+            const ptrdiff_t first = half->first + BARRIER_ADD(&half->taken, 1) * call->size;
+            if (first >= half->end)
+                break;
+            const ptrdiff_t left = half->end - first;
+            if (!call->run(call->job, first, first + (left < call->size ? left : call->size)))
+                BARRIER_ADD(&call->wrong, 1);
+        }
     }
 }
 
 /* Helps with calls until there was none for so many seconds. */
 static inline void help_calls(double seconds) {
-    double start = barrier_seconds(), waited = 0;
-    while (waited >= 0 && waited <= seconds) {
+    double start = barrier_seconds();
+    for (;;) {
         if (take_one(&helper.offers)) {
             run_pieces(helper.call, 1);
             BARRIER_ADD(&helper.finished, 1);
             start = barrier_seconds();
+        } else {
+            const double waited = barrier_seconds() - start;
+            if (waited < 0 || waited > seconds)
+                return;
         }
-        BARRIER_YIELD();
-        waited = barrier_seconds() - start;
+        for (int spins = 0; spins < BARRIER_SPINS && BARRIER_READ(&helper.offers) != 1; spins++)
+            BARRIER_PAUSE();
+        if (BARRIER_READ(&helper.offers) != 1)
+            BARRIER_YIELD();
     }
 }
 
-/* Runs run(job, first, last) over n rows in pieces of `size`, with the helper's help if it may. */
-static inline void share_rows(void (*run)(void *job, ptrdiff_t first, ptrdiff_t last), void *job,
-                              ptrdiff_t n, ptrdiff_t size, int may_help) {
-    shared_call call = {.run = run, .job = job, .n = n, .size = size};
+/* Runs run(job, first, last) over n rows in pieces of `size`, with the helper's help if it may;
+ * returns whether all pieces are as they should be. */
+static inline int share_rows(run_piece *run, void *job, ptrdiff_t n, ptrdiff_t size, int may_help) {
+    const ptrdiff_t middle = n / size / 2 * size;
+    shared_call call = {
+        .halves = {{.end = middle}, {.first = middle, .end = n}},
+        .run = run,
+        .job = job,
+        .size = size,
+    };
     if (!may_help || !take_one(&helper.room)) {
         run_pieces(&call, 0);
-        return;
+        return BARRIER_READ(&call.wrong) == 0;
     }
     const long finished = BARRIER_READ(&helper.finished);
     helper.call = &call;
@@ -78,6 +107,7 @@ static inline void share_rows(void (*run)(void *job, ptrdiff_t first, ptrdiff_t 
             BARRIER_YIELD();
     }
     BARRIER_ADD(&helper.room, 1);
+    return BARRIER_READ(&call.wrong) == 0;
 }
 
 /* In a forked child there is neither helper nor caller. */
