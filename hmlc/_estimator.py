@@ -12,6 +12,8 @@ from hmlc._backend import kernels
 
 Array = NDArray[Any]
 
+_INDEX = np.dtype(np.intp)
+
 
 class ConvergenceWarning(UserWarning):
     """Given when a fit reaches its iteration limit before its tolerance.
@@ -248,7 +250,7 @@ class Transformer(Estimator):
 
 def most_probable(scores: Array) -> NDArray[np.intp]:
     """Return the class of the largest score of each row; of one column, 1 where it is above 0."""
-    codes = np.empty(len(scores), np.intp)
+    codes = np.empty(len(scores), _INDEX)
     kernels().logistic.most_probable(scores, codes)
     return codes
 

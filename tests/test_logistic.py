@@ -311,3 +311,6 @@ def test_most_probable_takes_a_plain_matrix_with_a_row_for_each_code(dtype):
     ):
         with pytest.raises(ValueError, match="most_probable"):
             hmlc._core.logistic.most_probable(wrong, codes)
+    for wrong in (codes[:3], codes.reshape(2, 2), codes.astype(np.int16), codes.astype(float)):
+        with pytest.raises(ValueError, match="most_probable"):
+            hmlc._core.logistic.most_probable(Z, wrong)

@@ -7,6 +7,7 @@ from cpython.buffer cimport (
     PyBUF_FORMAT,
     PyBUF_ND,
     PyBUF_SIMPLE,
+    PyBUF_WRITABLE,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
@@ -52,6 +53,18 @@ cdef inline void *address_of(object array) except NULL:
     PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)
     PyBuffer_Release(&view)
     return view.buf
+
+
+cdef inline Py_ssize_t *places_for(object array, Py_ssize_t n) except? NULL:
+    """Return where n indices may be written; NULL if it is no C-contiguous np.intp of length n."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_WRITABLE)
+    cdef bint is_it = (view.ndim == 1 and view.shape[0] == n
+                       and view.itemsize == sizeof(Py_ssize_t) and view.format[1] == 0
+                       and (view.format[0] == b"l" or view.format[0] == b"q"
+                            or view.format[0] == b"i"))
+    PyBuffer_Release(&view)
+    return <Py_ssize_t *>view.buf if is_it else NULL
 
 
 cdef inline plain few_rows(object X, Py_ssize_t columns) noexcept:

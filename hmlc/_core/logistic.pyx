@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, uint8_t
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
-from hmlc._core._few cimport address_of, as_plain, few_rows, plain
+from hmlc._core._few cimport address_of, as_plain, few_rows, places_for, plain
 from hmlc._core._types cimport real
 from hmlc._core.elementwise cimport is_finite
 
@@ -55,6 +55,9 @@ ctypedef fused code:
 
 # LANES of simd.h is at most this.
 cdef Py_ssize_t lanes = 16
+
+# Looked up once, for a row's answer takes no longer.
+cdef object empty = np.empty, float32 = np.dtype(np.float32), float64 = np.dtype(np.float64)
 
 
 def sigmoid_loss(const real[:, ::1] X, const code[::1] codes, const real[:] weights,
@@ -134,15 +137,16 @@ def scores(const real[:, ::1] X, const real[:, ::1] W, const real[:, ::1] units,
         logistic_scores(&X[0, 0], n, d, &W[0, 0], k, &units[0, 0], &out[0, 0], &scratch[0])
 
 
-def most_probable(Z, Py_ssize_t[::1] codes):
+def most_probable(Z, codes):
     cdef plain z = as_plain(Z)
-    if z.data == NULL or z.dimensions != 2 or codes.shape[0] != z.rows:
+    cdef Py_ssize_t *out = places_for(codes, z.rows)
+    if z.data == NULL or z.dimensions != 2 or out == NULL:
         raise ValueError("most_probable: Z is not a plain matrix of a row for each code")
     with nogil:
         if z.type == b"f":
-            logistic_most_probable(<const float *>z.data, z.rows, z.columns, &codes[0])
+            logistic_most_probable(<const float *>z.data, z.rows, z.columns, out)
         else:
-            logistic_most_probable(<const double *>z.data, z.rows, z.columns, &codes[0])
+            logistic_most_probable(<const double *>z.data, z.rows, z.columns, out)
 
 
 def softmax(real[:, ::1] Z):
@@ -187,12 +191,12 @@ def _few(X, Py_ssize_t n_columns, models):
     cdef plain x = few_rows(X, n_columns)
     if x.data == NULL:
         return None
-    dtype = X.dtype
+    dtype = float32 if x.type == b"f" else float64
     W, units = models[dtype]
     cdef plain weights = as_plain(W)
     if weights.columns != n_columns + 1:
         return None
-    out = np.empty((x.rows, weights.rows), dtype)
+    out = empty((x.rows, weights.rows), dtype)
     cdef plain scales = as_plain(units)
     if x.type == b"f":
         return out if _scores(x, weights, scales, <float *>address_of(out)) else None
