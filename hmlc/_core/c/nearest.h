@@ -29,13 +29,6 @@ INLINE void store_columns(ptrdiff_t count, const vec columns[], const real *shif
 static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *shift, real *group) {
     vec columns[QUAD];
     ptrdiff_t p = 0;
-    if (d == 2) {
-        vec even, odd;
-        v_unzip(X, &even, &odd);
-        v_store(group, v_sub(even, v_set(shift[0])));
-        v_store(group + WIDTH, v_sub(odd, v_set(shift[1])));
-        return;
-    }
     for (; p + QUAD <= whole; p += QUAD) {
         v_transpose(X + p, d, columns);
         store_columns(QUAD, columns, shift + p, group + p * WIDTH);
@@ -46,11 +39,20 @@ static void pack_rows(const real *X, ptrdiff_t d, ptrdiff_t whole, const real *s
     }
 }
 
-/* group[p * WIDTH + r] = X[r * d + p] - shift[p] for the WIDTH rows at X, of which there are
- * `left`; what is in the lanes of rows past them does not matter. */
-static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *shift, real *group) {
+/* pack_group for WIDTH rows of two columns. */
+INLINE void pack_pairs(const real *X, const real *shift, real *group) {
+    UNROLL for (ptrdiff_t v = 0; v < WIDTH; v += LANES) {
+        vec even, odd;
+        v_unzip(X + 2 * v, &even, &odd);
+        v_store(group + v, v_sub(even, v_set(shift[0])));
+        v_store(group + WIDTH + v, v_sub(odd, v_set(shift[1])));
+    }
+}
+
+/* pack_group for rows of any length and number. */
+static void pack_any(const real *X, ptrdiff_t left, ptrdiff_t d, const real *shift, real *group) {
     for (ptrdiff_t v = 0; v < WIDTH; v += LANES, X += LANES * d, left -= LANES, group += LANES) {
-        const ptrdiff_t can_read = left >= LANES + QUAD || d == 2 ? d : d - d % QUAD;
+        const ptrdiff_t can_read = left >= LANES + QUAD ? d : d - d % QUAD;
         const ptrdiff_t whole = left >= LANES ? can_read : 0;
         if (whole > 0)
             pack_rows(X, d, whole, shift, group);
@@ -58,6 +60,15 @@ static void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *s
             for (ptrdiff_t r = 0; r < LANES; r++)
                 group[p * WIDTH + r] = r < left ? X[r * d + p] - shift[p] : 0;
     }
+}
+
+/* group[p * WIDTH + r] = X[r * d + p] - shift[p] for the WIDTH rows at X, of which there are
+ * `left`; what is in the lanes of rows past them does not matter. */
+INLINE void pack_group(const real *X, ptrdiff_t left, ptrdiff_t d, const real *shift, real *group) {
+    if (d == 2 && left >= WIDTH)
+        pack_pairs(X, shift, group);
+    else
+        pack_any(X, left, d, shift, group);
 }
 
 /* A tile's accumulators are registers only where its number of rows, at most TILE_ROWS, is a
@@ -230,9 +241,24 @@ static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *g
     }
 }
 
+/* nearest_of_rows where all `k` centres, a constant, are one tile and nothing need be asked for. */
+INLINE void nearest_of_few(int k, const search *s, const real *X, ptrdiff_t rows, ptrdiff_t left,
+                           real *group, ptrdiff_t step, real *index) {
+    real best[WIDTH];
+    for (ptrdiff_t r = 0; r < rows; r += WIDTH) {
+        pack_group(X + r * s->d, left - r, s->d, s->shift, group + r * step);
+        best_tile(k, group + r * step, s->d, s->tiles, s->half, 0, best, index + r);
+    }
+}
+
 /* nearest_rows for `rows` of the `left` rows at X, whose groups are `step` reals a row apart. */
 static void nearest_of_rows(const search *s, const real *X, ptrdiff_t rows, ptrdiff_t left,
                             real *group, ptrdiff_t step, real *index) {
+    if (s->k <= TILE_ROWS && is_short(s->d)) {
+#define FEW(k) nearest_of_few(k, s, X, rows, left, group, step, index)
+        WITH_CONSTANT(s->k, FEW)
+        return;
+    }
     for (ptrdiff_t r = 0; r < rows; r += WIDTH)
         nearest_rows(s, X + r * s->d, left - r, group + r * step, index + r);
 }
