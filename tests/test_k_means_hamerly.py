@@ -4,22 +4,13 @@ import warnings
 
 import numpy as np
 import pytest
+from cluster_steps import lengths_or_more, ones
 from hypothesis import given
 from hypothesis import strategies as st
 
 import hmlc
 from hmlc import ConvergenceWarning, KMeans, _lloyd
 from hmlc._backend import kernels
-
-
-def ones(X):
-    """Return weights of 1, of stride 0."""
-    return np.broadcast_to(X.dtype.type(1), len(X))
-
-
-def lengths_or_more(to, start):
-    squares = ((to.astype(np.longdouble) - start) ** 2).sum(axis=1)
-    return np.nextafter(np.sqrt(squares).astype(to.dtype), np.array(np.inf, to.dtype))
 
 
 def walk(X, shift, centres, path, dtype, weights=None):

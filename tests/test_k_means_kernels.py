@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from cluster_steps import lengths_or_more, ones
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,11 +31,6 @@ def whole_numbers(rng, shape, dtype):
 def squares(X, centres):
     X, centres = X.astype(np.float64), centres.astype(np.float64)
     return ((X[:, np.newaxis] - centres) ** 2).sum(axis=2)
-
-
-def ones(X):
-    """Return weights of 1, of stride 0."""
-    return np.broadcast_to(X.dtype.type(1), len(X))
 
 
 def one_step(X, shift, centres, weights=None):
@@ -143,11 +139,6 @@ def test_inertia_approach_and_distances(n, d, k, dtype, rng, backend):
 def new_bounds(n, k, dtype):
     """Return labels, lower and upper bounds of rows of which nothing is known."""
     return np.full(n, -1, np.int32), np.zeros((k, n), dtype), np.full(n, np.inf, dtype)
-
-
-def lengths_or_more(to, start):
-    squares = ((to.astype(np.longdouble) - start) ** 2).sum(axis=1)
-    return np.nextafter(np.sqrt(squares).astype(to.dtype), np.array(np.inf, to.dtype))
 
 
 def walk(X, shift, centres, path, dtype):
