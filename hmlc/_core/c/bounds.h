@@ -42,6 +42,24 @@ INLINE vec slack_of(doubt b, vec size) {
     return v_fma(v_mul(v_set(b.error), size), size, v_set(LEAST_NORMAL));
 }
 
+/* |x - shift - c|^2, without a shift |x - c|^2, by differences: LANES interleaved sums, the tree of
+ * v_sum, then the rest in order. */
+INLINE real square_from(const real *x, const real *shift, const real *c, ptrdiff_t d) {
+    vec sum = v_set(0);
+    ptrdiff_t p = 0;
+    for (; p + LANES <= d; p += LANES) {
+        const vec row = shift ? v_sub(v_load(x + p), v_load(shift + p)) : v_load(x + p);
+        const vec e = v_sub(row, v_load(c + p));
+        sum = v_fma(e, e, sum);
+    }
+    real square = p > 0 ? v_sum(sum) : 0;
+    for (; p < d; p++) {
+        const real e = (shift ? x[p] - shift[p] : x[p]) - c[p];
+        square = r_fma(e, e, square);
+    }
+    return square;
+}
+
 INLINE vec load_lanes(const real *p, ptrdiff_t count, real fill) {
     return count >= LANES ? v_load(p) : v_load_part(p, count, fill);
 }

@@ -78,20 +78,6 @@ static hamerly new_hamerly(const real *shift, const real *centres, ptrdiff_t k, 
     return h;
 }
 
-/* |x - shift - c|^2: LANES interleaved sums, the tree of v_sum, then the rest in order. */
-INLINE real square_from(const real *x, const real *shift, const real *c, ptrdiff_t d) {
-    vec sum = v_set(0);
-    ptrdiff_t p = 0;
-    for (; p + LANES <= d; p += LANES) {
-        const vec e = v_sub(v_sub(v_load(x + p), v_load(shift + p)), v_load(c + p));
-        sum = v_fma(e, e, sum);
-    }
-    real square = p > 0 ? v_sum(sum) : 0;
-    for (; p < d; p++)
-        square = r_fma(x[p] - shift[p] - c[p], x[p] - shift[p] - c[p], square);
-    return square;
-}
-
 /* gaps[r] = lower - |x - c| or less, for the centre c that LANES rows had, `left` of which exist;
  * not a positive number where they had none. */
 static void fill_gaps(const hamerly *h, const real *X, ptrdiff_t left, const int32_t *labels,

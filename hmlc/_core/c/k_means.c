@@ -196,7 +196,7 @@ static void inertia(const real *X, ptrdiff_t n, ptrdiff_t d, const real *weights
                     ptrdiff_t weight_step, const real *centres, const int32_t *labels,
                     real *squares, double *total) {
     for (ptrdiff_t r = 0; r < n; r++) {
-        const real square = square_of_difference(X + r * d, centres + labels[r] * d, d);
+        const real square = square_from(X + r * d, NULL, centres + labels[r] * d, d);
         squares[r] = square;
         *total += (double)weights[r * weight_step] * (double)square;
     }

@@ -16,20 +16,6 @@
 #include "bounds.h"
 #include "nearest.h"
 
-/* |x - c|^2 by differences: LANES interleaved sums, the tree of v_sum, then the rest in order. */
-INLINE real square_of_difference(const real *x, const real *c, ptrdiff_t d) {
-    vec sum = v_set(0);
-    ptrdiff_t p = 0;
-    for (; p + LANES <= d; p += LANES) {
-        const vec e = v_sub(v_load(x + p), v_load(c + p));
-        sum = v_fma(e, e, sum);
-    }
-    real square = p > 0 ? v_sum(sum) : 0;
-    for (; p < d; p++)
-        square = r_fma(x[p] - c[p], x[p] - c[p], square);
-    return square;
-}
-
 /* A list of (candidate, row, squared distance) with room for `room`; `count` goes on beyond. */
 typedef struct {
     ptrdiff_t room, count;
@@ -63,7 +49,7 @@ static void fill_floor(doubt b, const real *group, ptrdiff_t d, const real *clos
     }
 }
 
-/* |x - z|^2 by differences, the bits of square_of_difference, where that is less than `closest`;
+/* |x - z|^2 by differences, the bits of square_from, where that is less than `closest`;
  * else something that is not. Squares are added, and rounding keeps order, so a part that is not
  * less tells of the whole. */
 INLINE real square_if_nearer(const real *x, const real *z, ptrdiff_t d, real closest) {
@@ -76,7 +62,7 @@ INLINE real square_if_nearer(const real *x, const real *z, ptrdiff_t d, real clo
         if (!(part < closest))
             return part;
     }
-    return square_of_difference(x, z, d);
+    return square_from(x, NULL, z, d);
 }
 
 /* Candidates, and what finding the rows near them takes; made by new_nearby. */
