@@ -175,9 +175,11 @@ class BoundedSteps(LabelledSteps):
 def _lengths_or_more(to: Array, start: Array) -> Array:
     """Return the distances of rows from each other, rounded upward in their float type."""
     with np.errstate(over="ignore"):
-        squares = np.sum((to.astype(np.float64) - start) ** 2, axis=1)
+        squares = to.astype(np.float64)
+        squares -= start
+        squares *= squares
         # A sum of squares in float64 is right to far better than 1e-6.
-        lengths: Array = np.nextafter(np.sqrt(squares) * (1 + 1e-6), np.inf)
+        lengths: Array = np.nextafter(np.sqrt(squares.sum(axis=1)) * (1 + 1e-6), np.inf)
         return lengths.astype(to.dtype)
 
 
@@ -250,6 +252,16 @@ def _fill_empty(steps: PlainSteps, clusters: Clusters, centres: Double) -> None:
         steps.relabel(places, int(cluster))
 
 
+def _advance(steps: PlainSteps, centres: Double) -> tuple[Double, float, float]:
+    """Return the clusters' means, what these explain, and the sum of the centres' squared steps."""
+    clusters = steps.step(centres.astype(steps.rows.dtype))
+    _fill_empty(steps, clusters, centres)
+    means = clusters.means(centres)
+    squares = means - centres
+    squares *= squares
+    return means, clusters.explained(), ordered_sum(squares)
+
+
 def lloyd(
     rows: Rows, seeds: Array, *, total: float, max_iter: int, tol: float, report: Report
 ) -> Run:
@@ -266,12 +278,9 @@ def lloyd(
     history: list[float] = []
     converged = False
     while len(history) < max_iter and not converged:
-        clusters = steps.step(centres.astype(rows.dtype))
-        _fill_empty(steps, clusters, centres)
-        before, centres = centres, clusters.means(centres)
-        history.append(max(total - clusters.explained(), 0.0))
-        is_ended = report(len(history), history[-1])
-        converged = is_ended or ordered_sum((centres - before) ** 2) <= tol
+        centres, explained, moved = _advance(steps, centres)
+        history.append(max(total - explained, 0.0))
+        converged = report(len(history), history[-1]) or moved <= tol
     settled = (centres + rows.shift).astype(rows.dtype)
     labels, clusters_end = steps.settle(settled)
     inertia = float(clusters_end.inertia[0])
