@@ -241,7 +241,10 @@ def test_constant_and_duplicated_columns(solver, dtype, rng, backend):
     X = np.hstack([x, np.full((300, 1), 0.1, dtype), x[:, :1]])
     y = (3 * x[:, 0] - x[:, 1] + 1).astype(dtype)
     model = LinearRegression(solver=solver).fit(X, y)
-    tolerance = 1e-5 if dtype == np.float32 or solver == "gradient_descent" else 1e-12
+    is_single, is_descent = dtype == np.float32, solver == "gradient_descent"
+    tolerance = 1e-5 if is_single or is_descent else 1e-12
+    if is_single and is_descent:  # which ends where the products' rounding hides the cost's fall
+        tolerance = 4 * np.sqrt(np.finfo(dtype).eps)
     np.testing.assert_allclose(model.coef_, [1.5, -1, 0, 1.5], atol=tolerance)
     assert model.coef_[2] == 0
 

@@ -5,8 +5,8 @@
  * triangle is kept (what lies above the diagonal near there is not clean). About its mean, S is
  * less by sums sums^T / count.
  */
+#include "deviations.h"
 #include "row_weights.h"
-#include "tile.h"
 
 #include "scatter.h"
 
@@ -17,6 +17,8 @@ enum {
     PANELS = REGS == 1 ? 3 : 1,
     WIDEST = PANELS * REGS, /* registers of a row */
     LEFT_PANELS = 16,       /* of S, whose rows are taken together */
+    /* Where a panel meets the diagonal, rows that reach one register only. */
+    FIRST_ROWS = REGS > 1 && REG_LANES > ROWS ? REG_LANES : ROWS,
 };
 
 /* The origin is moved to the mean whenever rows weigh so many times what those did that it was the
@@ -27,103 +29,6 @@ enum { GROWTH = 8 };
 
 /* The largest tile of any instruction set. */
 enum { MOST_ROWS = 8, MOST_PANELS = 3, MOST_REGS = 4 };
-
-/* A block of rows of the joined columns [X | Y], less the origin, times the weights' roots, and
- * packed: column j of row p is lane j % LANES of vector p of panel j / LANES; the lanes past the
- * last column are 0. */
-typedef struct {
-    const real *X, *Y;
-    ptrdiff_t rows, d, t;
-    ptrdiff_t stop; /* columns that are wanted */
-    const real *roots;
-    ptrdiff_t step; /* from a row's root to the next one's */
-    real *origin, *sums, *panels;
-} block;
-
-/* A vector more than the rows, or all panels would compete for the same lines of the cache. */
-enum { PANEL = (HMLC_BLOCK_ROWS + 1) * LANES };
-
-INLINE ptrdiff_t min_of(ptrdiff_t a, ptrdiff_t b) {
-    return a < b ? a : b;
-}
-
-INLINE ptrdiff_t max_of(ptrdiff_t a, ptrdiff_t b) {
-    return a > b ? a : b;
-}
-
-INLINE real *panel_at(const block *b, ptrdiff_t column) {
-    return b->panels + column / LANES * PANEL;
-}
-
-/* X's columns [c, c + LANES) less the origin. A row's last vector runs into the next rows, whose
- * lanes are masked unless the panel `is_whole`; where those are not the block's, only the row's own
- * columns are read. `step` and `is_whole` are constants. */
-INLINE void pack_x(const block *b, ptrdiff_t step, int is_whole, ptrdiff_t c) {
-    static const real lane_index[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    const mask inside = v_less(v_load(lane_index), v_set((real)min_of(b->d - c, LANES)));
-    const vec origin = v_load(b->origin + c), zero = v_set(0);
-    const ptrdiff_t over = max_of(c + LANES - b->d, 0);
-    const ptrdiff_t whole = is_whole ? b->rows : b->rows - (over + b->d - 1) / b->d;
-    const real *x = b->X + c;
-    real *panel = panel_at(b, c);
-    vec root = v_set(*b->roots);
-    for (ptrdiff_t p = 0; p < b->rows; p++, x += b->d, panel += LANES) {
-        vec z = p < whole ? v_load(x) : v_load_part(x, b->d - c, 0);
-        if (step != 0)
-            root = v_set(b->roots[p]);
-        z = v_mul(v_sub(z, origin), root);
-        v_store(panel, is_whole ? z : v_select(inside, z, zero));
-    }
-}
-
-/* Y's columns less the origin, into the lanes of panel c that X's left. */
-static void pack_y(const block *b, ptrdiff_t c) {
-    for (ptrdiff_t j = max_of(c, b->d); j < min_of(c + LANES, b->stop); j++) {
-        const real *y = b->Y + (j - b->d), origin = b->origin[j];
-        real *lane = panel_at(b, c) + j % LANES;
-        for (ptrdiff_t p = 0; p < b->rows; p++)
-            lane[p * LANES] = (y[p * b->t] - origin) * b->roots[p * b->step];
-    }
-}
-
-/* The sum over rows of each lane of a panel times the rows' roots, which makes weights of them:
- * rows r, r + 4, ... in order, then those in a tree. */
-INLINE vec sum_panel(const block *b, ptrdiff_t step, const real *panel) {
-    vec sum[4] = {v_set(0), v_set(0), v_set(0), v_set(0)};
-    const real *roots = b->roots;
-    ptrdiff_t p = 0;
-    for (; p + 4 <= b->rows; p += 4, panel += 4 * LANES, roots += 4 * step) {
-        sum[0] = v_fma(v_load(panel), v_set(*roots), sum[0]);
-        sum[1] = v_fma(v_load(panel + LANES), v_set(roots[step]), sum[1]);
-        sum[2] = v_fma(v_load(panel + 2 * LANES), v_set(roots[2 * step]), sum[2]);
-        sum[3] = v_fma(v_load(panel + 3 * LANES), v_set(roots[3 * step]), sum[3]);
-    }
-    for (; p < b->rows; p++, panel += LANES, roots += step)
-        sum[0] = v_fma(v_load(panel), v_set(*roots), sum[0]);
-    return v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3]));
-}
-
-/* Packs the block's deviations from the origin, and sums them. */
-INLINE void pack_by(const block *b, ptrdiff_t step) {
-    for (ptrdiff_t c = 0; c < b->stop; c += LANES) {
-        if (c + LANES <= b->d)
-            pack_x(b, step, 1, c);
-        else if (c < b->d)
-            pack_x(b, step, 0, c);
-        else
-            memset(panel_at(b, c), 0, (size_t)(b->rows * LANES) * sizeof(real));
-        pack_y(b, c);
-        v_store(b->sums + c, sum_panel(b, step, panel_at(b, c)));
-    }
-}
-
-/* A constant step keeps the root that all rows share in a register. */
-static void pack(const block *b) {
-    if (b->step == 0)
-        pack_by(b, 0);
-    else
-        pack_by(b, 1);
-}
 
 /* The block's mean as its origin: summed about its first row of any weight, so it is exact for a
  * constant column. */
@@ -181,29 +86,33 @@ INLINE void add_tile(int rows, int regs, const block *b, ptrdiff_t i, ptrdiff_t 
         left[r] = panel_at(b, i + r) + (i + r) % LANES;
         UNROLL
         for (int g = 0; g < panels; g++)
-            acc[r][g] = v_set(0);
+            acc[r][g] = b->before ? v_load(held_at(b, i + r, c + g * LANES)) : v_set(0);
     }
     const ptrdiff_t m = b->d + b->t;
     for (int r = 0; r < rows; r++)
         for (int g = 0; g < regs * REG_LANES; g += 8)
             prefetch((uintptr_t)(S + (i + r) * m + c + g));
     tile_products(rows, regs, left, panel_at(b, c), b->rows, next, acc);
-    real products[MOST_ROWS][MOST_PANELS][LANES];
+    real products[MOST_PANELS][MOST_ROWS][LANES];
+    real *out = b->after ? held_at(b, i, c) : products[0][0];
+    const ptrdiff_t stride = b->after ? PANEL : MOST_ROWS * LANES;
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
         for (int g = 0; g < panels; g++)
-            v_store(products[r][g], acc[r][g]);
+            v_store(out + g * stride + r * LANES, acc[r][g]);
     }
+    if (b->after)
+        return;
     for (int r = 0; r < rows; r++)
         for (int g = 0; g < panels; g++) {
             const ptrdiff_t column = c + g * LANES;
             const ptrdiff_t lanes = min_of(LANES, regs * REG_LANES - g * LANES);
             double *row = S + (i + r) * m + column;
             if (b->stop - column >= lanes)
-                widen(products[r][g], lanes, row);
+                widen(products[g][r], lanes, row);
             else
-                widen(products[r][g], b->stop - column, row);
+                widen(products[g][r], b->stop - column, row);
         }
 }
 
@@ -215,31 +124,43 @@ typedef void tile(const block *b, ptrdiff_t i, ptrdiff_t c, fetch next, double *
         add_tile(rows, regs, b, i, c, next, S);                                                    \
     }
 #define TILES(rows) TILE(rows, 1) TILE(rows, 2) TILE(rows, 3) TILE(rows, 4)
-#define SHAPE(rows, regs) ((rows) <= ROWS && (regs) <= WIDEST) ? tile_##rows##_##regs : NULL
+#define SHAPE(rows, regs)                                                                          \
+    ((rows) <= ((regs) == 1 ? FIRST_ROWS : ROWS) && (regs) <= WIDEST) ? tile_##rows##_##regs : NULL
 #define SHAPES(rows) {SHAPE(rows, 1), SHAPE(rows, 2), SHAPE(rows, 3), SHAPE(rows, 4)},
 #define FOR_ROWS(each) each(1) each(2) each(3) each(4) each(5) each(6) each(7) each(8)
 FOR_ROWS(TILES)
 static tile *const tiles[MOST_ROWS][MOST_REGS] = {FOR_ROWS(SHAPES)};
 
+/* How many of the rows that are left a tile takes: all tiles about as many, for the sums of a short
+ * one wait for each other. */
+INLINE ptrdiff_t share_of(ptrdiff_t rows) {
+    const ptrdiff_t tiles = (rows + ROWS - 1) / ROWS, lacking = tiles * ROWS - rows;
+    return tiles == 1 ? rows : ROWS - (lacking >= tiles) - (lacking >= 2 * tiles);
+}
+
 /* S's rows [start, stop), of at most LEFT_PANELS panels, down to the diagonal. */
 static void add_rows_of(const block *b, ptrdiff_t start, ptrdiff_t stop, fetch *next, double *S) {
     for (ptrdiff_t c = 0; c < stop; c += PANELS * LANES)
         for (ptrdiff_t i = max_of(start, c), rows; i < stop; i += rows) {
-            rows = min_of(ROWS, stop - i);
+            rows = i == c ? min_of(FIRST_ROWS, stop - i) : share_of(stop - i);
             const ptrdiff_t regs = min_of(WIDEST, (i + rows - c + REG_LANES - 1) / REG_LANES);
             tiles[rows - 1][regs - 1](b, i, c, *next, S);
             next->address += (uintptr_t)(next->stride * b->rows);
         }
 }
 
+/* How many bytes of each row to come a tile has to ask for. */
+static ptrdiff_t pace_of(ptrdiff_t d, ptrdiff_t start, ptrdiff_t stop) {
+    ptrdiff_t tiles = 0;
+    for (ptrdiff_t c = 0; c < stop; c += PANELS * LANES)
+        tiles += (stop - max_of(start, c) + ROWS - 1) / ROWS;
+    return (d * (ptrdiff_t)sizeof(real) + tiles - 1) / tiles;
+}
+
 /* S's rows [start, stop), down to the diagonal: some of them with all columns before the next, so
  * that their panels stay in L2 while those of the columns go through L1. */
 static void add_products(const block *b, ptrdiff_t start, double *S) {
-    ptrdiff_t count = 0;
-    for (ptrdiff_t c = 0; c < b->stop; c += PANELS * LANES)
-        count += (b->stop - max_of(start, c) + ROWS - 1) / ROWS;
-    const ptrdiff_t bytes = b->rows * b->d * (ptrdiff_t)sizeof(real);
-    fetch next = {(uintptr_t)(b->X + b->rows * b->d), (bytes / count + b->rows - 1) / b->rows};
+    fetch next = {(uintptr_t)(b->X + b->rows * b->d), b->pace};
     for (ptrdiff_t i = start; i < b->stop; i += LEFT_PANELS * LANES)
         add_rows_of(b, i, min_of(i + LEFT_PANELS * LANES, b->stop), &next, S);
 }
@@ -301,6 +222,25 @@ static void roots_of(const real *weights, ptrdiff_t step, ptrdiff_t rows, real *
         roots[r] = HMLC_REAL_BITS == 32 ? (real)sqrtf((float)weights[r]) : (real)sqrt(weights[r]);
 }
 
+static block strip_of(const block *whole, ptrdiff_t before, ptrdiff_t rows) {
+    block b = *whole;
+    b.X += before * b.d;
+    b.Y += before * b.t;
+    b.roots += before * b.step;
+    b.rows = rows;
+    b.before = before;
+    b.after = whole->rows - before - rows;
+    return b;
+}
+
+/* Adds a strip's deviations and their products. */
+static void add_strip(block b, ptrdiff_t start, double *sums, double *S) {
+    pack(&b);
+    for (ptrdiff_t j = 0; j < b.stop; j++)
+        sums[j] += (double)b.sums[j];
+    add_products(&b, start, S);
+}
+
 /* Adds n rows of the columns [X | Y] to the state (count, origin, sums, S).
  *   X n x d; Y n x t, or t = 0; m = d + t; weights n, step 1, or one weight for all, step 0; count
  *   2: the sum of weights, and the one from which on the origin is to be moved; origin, sums m;
@@ -318,21 +258,25 @@ static void update(const real *X, const real *Y, ptrdiff_t n, ptrdiff_t d, ptrdi
     /* A vector that straddles lines of the cache is loaded as two. */
     scratch += (64 - (uintptr_t)scratch % 64) % 64 / sizeof(real);
     real *roots = scratch + (HMLC_BLOCK_ROWS + 3) * width;
+    /* Lanes past the last column, of panels that are not X's alone. */
+    memset(scratch, 0, (size_t)width * sizeof(real));
+    memset(scratch + 2 * width + d / LANES * PANEL, 0,
+           (size_t)((panels_of(m) - d / LANES) * PANEL) * sizeof(real));
+    const ptrdiff_t pace = pace_of(d, start, stop), panels = panels_of(m);
+    const ptrdiff_t strip = panels == 1 || panels > STRIPPED ? HMLC_BLOCK_ROWS : STRIP_ROWS;
     for (ptrdiff_t first = 0; first < n; first += HMLC_BLOCK_ROWS) {
         const ptrdiff_t rows = min_of(n - first, HMLC_BLOCK_ROWS);
         const block b = {
-            X + first * d,   Y + first * t,      rows, d, t, stop, roots, step, scratch,
-            scratch + width, scratch + 2 * width};
+            X + first * d,   Y + first * t,       rows, d, t, stop, roots, step, scratch,
+            scratch + width, scratch + 2 * width, pace, 0, 0};
         const real *w = weights + first * step;
         const double weight = total_weight(w, step, rows);
         if (weight == 0)
             continue;
         roots_of(w, step, rows, roots);
         settle_origin(&b, w, weight, start, count, origin, sums, S);
-        pack(&b);
-        for (ptrdiff_t j = 0; j < stop; j++)
-            sums[j] += (double)b.sums[j];
-        add_products(&b, start, S);
+        for (ptrdiff_t before = 0; before < rows; before += strip)
+            add_strip(strip_of(&b, before, min_of(strip, rows - before)), start, sums, S);
         *count += weight;
     }
 }
