@@ -4,6 +4,7 @@ A large S is not kept a lane at a time: there the threads take a stripe of its r
 element is still summed in order of X's rows.
 """
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -82,15 +83,28 @@ def _scatter_by_lanes(X: Array, Y: Array, weights: Array, n_jobs: int | None) ->
     m = X.shape[1] + Y.shape[1]
     update = kernels().scatter.update
 
+    spare: list[Array] = []  # S of what was merged: the system is slow to hand out memory
+
+    def new_partial() -> Scatter:
+        with contextlib.suppress(IndexError):
+            S = spare.pop()
+            S.fill(0)
+            return Scatter(m, S)
+        return Scatter(m)
+
     def kernel(rows: Array, first: int, last: int, partial: Scatter) -> None:
         update(rows, Y[first:last], weights[first:last], *partial.state, 0, m)
+
+    def merge(left: Scatter, right: Scatter) -> None:
+        left.merge(right)
+        spare.append(right.S)
 
     return _passes.reduce_rows(
         X,
         Y.dtype,
         kernel,
-        lambda: Scatter(m),
-        Scatter.merge,
+        new_partial,
+        merge,
         n_jobs=n_jobs,
         flops_per_row=m * (m + 4),
         partial_bytes=8 * m * m,
