@@ -12,9 +12,9 @@ static inline ptrdiff_t hmlc_logistic_rows(ptrdiff_t d) {
     return rows;
 }
 
-/* With rows across lanes (row_lanes.h): vectors of rows taken at a time, independent sums that hide
- * an FMA's latency. */
-enum { HMLC_ROW_GROUPS = 4 };
+/* With rows across lanes (row_lanes.h): vectors of rows taken at a time, so few that they stay in
+ * the first cache, beside their transpose. */
+enum { HMLC_ROW_GROUPS = 2 };
 
 /* Reals of scratch for k score columns, of which `hessians` have a Hessian. A padded column count
  * is at most d + 33, a panel or vector at most 16 lanes. */
