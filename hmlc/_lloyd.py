@@ -184,7 +184,7 @@ def _lengths_or_more(to: Array, start: Array) -> Array:
 
 
 def _is_long(n_clusters: int, n_columns: int) -> bool:
-    """Say whether rows are long beside all bounds of theirs: is_long of the C sources."""
+    """Say whether rows are long beside all bounds of theirs: k_means_is_long of the C sources."""
     return n_columns >= 128 and n_columns >= 16 * n_clusters
 
 

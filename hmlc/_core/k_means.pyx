@@ -27,6 +27,7 @@ cdef extern from "k_means.h" nogil:
     enum: HMLC_BLOCK_ROWS
     int hmlc_k_means_select()
     Py_ssize_t k_means_scratch(Py_ssize_t k, Py_ssize_t d) noexcept
+    Py_ssize_t k_means_long_scratch(Py_ssize_t k, Py_ssize_t d) noexcept
     void k_means_lloyd(const void *X, Py_ssize_t n, Py_ssize_t d, const void *weights,
                        Py_ssize_t weight_step, const void *shift,
                        const void *centres, Py_ssize_t k, double *sums, double *counts,
@@ -76,10 +77,10 @@ if hmlc_k_means_select() < 0:
     raise ImportError("HMLC_ISA names an instruction set that this build or processor has not")
 
 
-cdef _scratch(Py_ssize_t k, Py_ssize_t d, size_t real_bytes):
+cdef _scratch(Py_ssize_t k, Py_ssize_t size, size_t real_bytes):
     if k > 1 << 24:
         raise ValueError("k_means: more than 2**24 centres, whose indices float32 cannot count")
-    return np.empty(k_means_scratch(k, d), np.float32 if real_bytes == 4 else np.float64)
+    return np.empty(size, np.float32 if real_bytes == 4 else np.float64)
 
 
 cdef Py_ssize_t _weight_step(const real[:] weights, Py_ssize_t n) except -1:
@@ -103,7 +104,7 @@ def lloyd(const real[:, ::1] X, const real[:] weights, const real[::1] shift,
     cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_scratch(k, d), sizeof(real))
     with nogil:
         k_means_lloyd(&X[0, 0], n, d, &weights[0], step, &shift[0], &centres[0, 0], k,
                       &sums[0, 0], &counts[0], &scratch[0])
@@ -120,7 +121,7 @@ def settle(const real[:, ::1] X, const real[:] weights, const real[::1] shift,
     cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_scratch(k, d), sizeof(real))
     with nogil:
         k_means_settle(&X[0, 0], n, d, &weights[0], step, &shift[0], &near[0, 0],
                        &centres[0, 0], k, &labels[0], &counts[0], &total[0], &scratch[0])
@@ -146,7 +147,7 @@ def lloyd_bounded(const real[:, ::1] X, const real[:] weights, const real[::1] s
     cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_long_scratch(k, d), sizeof(real))
     with nogil:
         k_means_lloyd_bounded(&X[0, 0], n, d, &weights[0], step, &shift[0], &centres[0, 0], k,
                               &steps[0], &labels[0], &lower[0, 0],
@@ -174,7 +175,7 @@ def lloyd_hamerly(const real[:, ::1] X, const real[:] weights, const real[::1] s
     cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0 or k == 0:
         return met
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_scratch(k, d), sizeof(real))
     with nogil:
         k_means_lloyd_hamerly(&X[0, 0], n, d, &weights[0], step, &shift[0], &centres[0, 0], k,
                               &steps[0], &clusters[0], &labels[0], &lower[0], &sums[0, 0],
@@ -189,7 +190,7 @@ def assign(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] centr
         raise ValueError("assign: lengths of shift, centres and labels do not fit X")
     if n == 0 or d == 0 or k == 0:
         return
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_scratch(k, d), sizeof(real))
     with nogil:
         k_means_assign(&X[0, 0], n, d, &shift[0], &centres[0, 0], k, &labels[0], &scratch[0])
 
@@ -262,7 +263,7 @@ def approach(const real[:, ::1] X, const real[:] weights, const real[::1] centre
     cdef Py_ssize_t step = _weight_step(weights, n)
     if n == 0 or d == 0:
         return
-    cdef real[::1] scratch = _scratch(k + 1, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_scratch(k + 1, d), sizeof(real))
     cdef const real *places = &candidates[0, 0] if k > 0 else &centre[0]
     cdef double *remaining = &totals[0] if k > 0 else NULL
     with nogil:
@@ -287,7 +288,7 @@ def nearer(const real[:, ::1] X, const real[::1] shift, const real[:, ::1] candi
             raise ValueError("nearer: a label is not that of a seed")
     if n == 0 or d == 0 or k == 0:
         return count
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_scratch(k, d), sizeof(real))
     cdef const real *bounds = &apart[0, 0] if apart.shape[0] > 0 else NULL
     with nogil:
         k_means_nearer(&X[0, 0], n, d, &shift[0], &candidates[0, 0], k, &closest[0], &labels[0],
@@ -339,6 +340,6 @@ def distances(const real[:, ::1] X, const real[:, ::1] centres, real[:, ::1] out
         raise ValueError("distances: shapes of centres and out do not fit X")
     if n == 0 or d == 0 or k == 0:
         return
-    cdef real[::1] scratch = _scratch(k, d, sizeof(real))
+    cdef real[::1] scratch = _scratch(k, k_means_scratch(k, d), sizeof(real))
     with nogil:
         k_means_distances(&X[0, 0], n, d, &centres[0, 0], k, &out[0, 0], &scratch[0])

@@ -176,8 +176,8 @@ static void classes_of(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
 
 static void clusters(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k) {
     real *X = numbers(n * d, 1, 0), *shift = numbers(d, 0.1, 0), *centres = numbers(k * d, 1, 0);
-    real *scratch = zeros(k_means_scratch(k + 1, d)), *closest = numbers(n, 0, 9),
-         *out = zeros(n * k);
+    real *scratch = zeros(k_means_scratch(k + 1, d) + k_means_long_scratch(k, d)),
+         *closest = numbers(n, 0, 9), *out = zeros(n * k);
     real *near = zeros(k * d), *steps = numbers(k, 0, 0.1), *lower = zeros(k * n);
     real *upper = numbers(n, 0, INFINITY), *weights = numbers(n, 0, 2);
     int32_t *labels = room(4 * n), *which = room(4 * n * k), *clusters = room(4 * k);

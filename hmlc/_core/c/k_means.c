@@ -174,7 +174,7 @@ static void assign_few(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shif
 /* labels[r] = the centre nearest to row r, as in lloyd. */
 static void assign(const real *X, ptrdiff_t n, ptrdiff_t d, const real *shift, const real *centres,
                    ptrdiff_t k, int32_t *labels, real *scratch) {
-    if (n <= HMLC_FEW_ROWS && !is_long(k, d)) {
+    if (n <= HMLC_FEW_ROWS && !k_means_is_long(k, d)) {
         assign_few(X, n, d, shift, centres, k, labels, scratch);
         return;
     }

@@ -54,10 +54,23 @@ static inline int k_means_in_lanes(ptrdiff_t k, ptrdiff_t d) {
     return k * (d + 1) <= K_MEANS_LANE_SUMS;
 }
 
-/* Reals of scratch that suffice for every kernel, with k centres or candidates of d columns. */
+/* Whether a problem is one of long rows: then all kernels score so, that their labels be the same.
+ * (_lloyd.py asks the same question.) */
+static inline int k_means_is_long(ptrdiff_t k, ptrdiff_t d) {
+    return d >= 128 && d >= 16 * k;
+}
+
+/* Reals of scratch for long_rows.h. */
+static inline ptrdiff_t k_means_long_scratch(ptrdiff_t k, ptrdiff_t d) {
+    return (k + 1) * (d + 560) + 320;
+}
+
+/* Reals of scratch that suffice for every kernel but lloyd_bounded, which takes those of long rows,
+ * with k centres or candidates of d columns. */
 static inline ptrdiff_t k_means_scratch(ptrdiff_t k, ptrdiff_t d) {
     const ptrdiff_t block = k_means_in_lanes(k, d) ? HMLC_BLOCK_ROWS * d : 0;
-    return (k_means_copies(k, d) * k + k + 120) * (d + 17) + 640 * k + 1600 + block;
+    const ptrdiff_t scores = k_means_is_long(k, d) ? k_means_long_scratch(k, d) : 16 * k;
+    return (k_means_copies(k, d) * k + k + 120) * (d + 17) + scores + 1600 + block;
 }
 
 #endif

@@ -13,6 +13,8 @@
 
 #include "tile.h"
 
+#include "k_means.h"
+
 /* Rows and centres of a register tile, and how many later rows it asks for. */
 #if defined(__AVX512F__)
 enum { LONG_ROWS = 4, LONG_CENTRES = 5, LONG_ASKS = 4 };
@@ -29,12 +31,6 @@ INLINE real *aligned(real *p) {
 
 INLINE ptrdiff_t smaller(ptrdiff_t a, ptrdiff_t b) {
     return a < b ? a : b;
-}
-
-/* Whether a problem is one of long rows: then all kernels score so, that their labels be the same.
- * (_lloyd.py asks the same question.) */
-INLINE int is_long(ptrdiff_t k, ptrdiff_t d) {
-    return d >= 128 && d >= 16 * k;
 }
 
 /* half[j] = -|c_j|^2 / 2 of `count` centres, a constant: eight sums do not wait for each other. */

@@ -189,7 +189,7 @@ typedef struct {
 static search new_search(const real *shift, const real *centres, ptrdiff_t k, ptrdiff_t d,
                          real *scratch, real **rest) {
     search s = {.k = k, .d = d, .shift = shift};
-    if (is_long(k, d)) {
+    if (k_means_is_long(k, d)) {
         s.few = new_long_rows(shift, centres, k, d, scratch, rest);
         *rest = aligned(*rest);
         return s;
@@ -224,7 +224,7 @@ static void nearest_long_rows(const long_rows *l, const real *X, ptrdiff_t left,
  * are `left`. Rows that are not long are packed into `group`, and the rows after them asked for:
  * while products are made the memory would be idle. */
 static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *group, real *index) {
-    if (is_long(s->k, s->d)) {
+    if (k_means_is_long(s->k, s->d)) {
         nearest_long_rows(&s->few, X, left, index);
         return;
     }
