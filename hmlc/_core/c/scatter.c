@@ -16,7 +16,7 @@ enum {
     ROWS = TILE_ROWS,
     PANELS = REGS == 1 ? 3 : 1,
     WIDEST = PANELS * REGS, /* registers of a row */
-    LEFT_PANELS = 16,       /* of S, whose rows are taken together */
+    LEFT_PANELS = 15,       /* of S, whose rows are taken together: whole tiles */
     /* Where a panel meets the diagonal, rows that reach one register only. */
     FIRST_ROWS = REGS > 1 && REG_LANES > ROWS ? REG_LANES : ROWS,
 };
