@@ -60,17 +60,6 @@ INLINE real square_from(const real *x, const real *shift, const real *c, ptrdiff
     return square;
 }
 
-INLINE vec load_lanes(const real *p, ptrdiff_t count, real fill) {
-    return count >= LANES ? v_load(p) : v_load_part(p, count, fill);
-}
-
-INLINE void store_lanes(real *p, ptrdiff_t count, vec a) {
-    if (count >= LANES)
-        v_store(p, a);
-    else
-        v_store_part(p, count, a);
-}
-
 /* Moves the bounds of LANES rows, `left` of which exist, by the centres' steps, outward by two
  * roundings; is_open[lane] = whether the row's nearest centre must be found anew. */
 static void move_bounds(doubt b, ptrdiff_t k, const real *steps, const int32_t *labels,
@@ -81,12 +70,12 @@ static void move_bounds(doubt b, ptrdiff_t k, const real *steps, const int32_t *
         own[i] = i < left && labels[i] >= 0 ? steps[labels[i]] : (real)INFINITY;
     vec next = infinity;
     for (ptrdiff_t j = 0; j < k; j++, lower += stride) {
-        const vec bound = v_mul(v_sub(load_lanes(lower, left, 0), v_set(steps[j])), down);
-        store_lanes(lower, left, bound);
+        const vec bound = v_mul(v_sub(v_load_upto(lower, left, 0), v_set(steps[j])), down);
+        v_store_upto(lower, left, bound);
         next = v_min(next, bound);
     }
-    const vec bound = v_mul(v_add(load_lanes(upper, left, 0), v_load(own)), up);
-    store_lanes(upper, left, bound);
+    const vec bound = v_mul(v_add(v_load_upto(upper, left, 0), v_load(own)), up);
+    v_store_upto(upper, left, bound);
     const vec gap = v_mul(v_sub(next, bound), v_add(next, bound));
     const mask is_known = v_less(slack_of(b, v_add(bound, v_set((real)1.5 * b.reach))), gap);
     /* The product is positive too where next < -bound. */

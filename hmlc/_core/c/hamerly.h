@@ -90,7 +90,7 @@ static void fill_gaps(const hamerly *h, const real *X, ptrdiff_t left, const int
     }
     const vec own = v_load(square), size = v_add(v_sqrt(own), v_set((real)1.5 * h->doubt.reach));
     const vec upper = v_sqrt(v_add(own, slack_of(h->doubt, size)));
-    v_store(gaps, v_sub(load_lanes(lower, left, 0), upper));
+    v_store(gaps, v_sub(v_load_upto(lower, left, 0), upper));
 }
 
 /* How many centres a row must meet. A quarter of its gap is kept, or it would have to meet them

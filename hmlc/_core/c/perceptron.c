@@ -54,7 +54,7 @@ static void void_answers(const real *X, ptrdiff_t rows, ptrdiff_t d, ptrdiff_t k
     for (ptrdiff_t r = 0; r < rows; r++, X += d, out += k) {
         vec none = v_set(0);
         for (ptrdiff_t c = 0; c < d; c += LANES)
-            none = v_fma(load_upto(X + c, d - c, 0), v_set(0), none);
+            none = v_fma(v_load_upto(X + c, d - c, 0), v_set(0), none);
         for (ptrdiff_t c = 0; c < k && !v_all(v_equal(none, v_set(0))); c++)
             out[c] = (real)NAN;
     }

@@ -31,7 +31,7 @@ INLINE void last_row_tile(int count, const real *A, ptrdiff_t stride, const real
         const vec a = v_set(A[p / LANES * stride + p % LANES]);
         for (int i = 0; i < count; i++) {
             const ptrdiff_t at = p * columns + i * LANES;
-            acc[i] = v_fma(a, load_upto(W + at, left - at, 0), acc[i]);
+            acc[i] = v_fma(a, v_load_upto(W + at, left - at, 0), acc[i]);
         }
     }
 }
@@ -51,7 +51,8 @@ INLINE void forward_columns(int count, const net *v, ptrdiff_t l, const real *W,
     real *out = values_of(v, l + 1) + first / LANES * v->stride + r * LANES;
     vec acc[FEW_PANELS];
     for (int i = 0; i < count; i++)
-        acc[i] = load_upto(W + first + depth * columns + i * LANES, columns - first - i * LANES, 0);
+        acc[i] =
+            v_load_upto(W + first + depth * columns + i * LANES, columns - first - i * LANES, 0);
     row_tile(count, A, stride, W + first, columns, 0, whole, acc);
     last_row_tile(count, A, stride, W + first, columns, whole, depth, left, acc);
     for (int i = 0; i < count; i++)

@@ -47,12 +47,12 @@ INLINE ahead rows_ahead(const net *v, const batch *b, ptrdiff_t r) {
  */
 INLINE void read_columns(const net *v, const batch *b, const real *const x[], ptrdiff_t c,
                          ptrdiff_t width, ptrdiff_t first, const ahead *next) {
-    const vec centre = load_upto(b->units + c, width, 0);
-    const vec scale = load_upto(b->units + v->size[0] + c, width, 0);
+    const vec centre = v_load_upto(b->units + c, width, 0);
+    const vec scale = v_load_upto(b->units + v->size[0] + c, width, 0);
     const ptrdiff_t row = perceptron_row(v->size[0], LANES);
     uint16_t *filled = v->filled ? v->filled + c / LANES * (v->stride / LANES) + first : NULL;
     for (ptrdiff_t i = 0; i < TILE_ROWS; i++) {
-        vec a = load_upto(x[i] + c, width, 0);
+        vec a = v_load_upto(x[i] + c, width, 0);
         if (!v->is_plain) {
             a = v_mul(v_sub(a, centre), scale);
             v_store(v->copies + (first + i) * row + c, a);
@@ -126,7 +126,7 @@ static depths list_inputs(const net *v, ptrdiff_t r, ptrdiff_t start, ptrdiff_t 
 static void pack_inputs(const net *v, ptrdiff_t rows, ptrdiff_t c) {
     const ptrdiff_t width = least(LANES, v->size[0] - c);
     for (ptrdiff_t r = 0; r < rows; r++)
-        v_store(v->packed + r * LANES, load_upto(v->inputs[r] + c, width, 0));
+        v_store(v->packed + r * LANES, v_load_upto(v->inputs[r] + c, width, 0));
 }
 
 /* The rows of a list. */

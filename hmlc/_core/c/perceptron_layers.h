@@ -36,17 +36,6 @@ INLINE ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) {
     return a < b ? a : b;
 }
 
-INLINE vec load_upto(const real *p, ptrdiff_t count, real fill) {
-    return count >= LANES ? v_load(p) : v_load_part(p, count, fill);
-}
-
-INLINE void store_upto(real *p, ptrdiff_t count, vec a) {
-    if (count >= LANES)
-        v_store(p, a);
-    else
-        v_store_part(p, count, a);
-}
-
 /* Rows and panels of the register tile of a product whose depths all count: two panels where
  * registers abound, for then each number read of A is used twice. And of one that leaves out the
  * depths at which all its rows are 0: of fewer rows, for those are more depths. */
@@ -63,8 +52,8 @@ static int is_plain(const real *units, ptrdiff_t d) {
     int is_changed = 0;
     for (ptrdiff_t c = 0; c < d && !is_changed; c += LANES) {
         const ptrdiff_t width = least(LANES, d - c);
-        const mask is_centred = v_equal(load_upto(units + c, width, 0), v_set(0));
-        const mask is_scaled = v_equal(load_upto(units + d + c, width, 1), v_set(1));
+        const mask is_centred = v_equal(v_load_upto(units + c, width, 0), v_set(0));
+        const mask is_scaled = v_equal(v_load_upto(units + d + c, width, 1), v_set(1));
         is_changed = !v_all(is_centred) || !v_all(is_scaled);
     }
     return !is_changed;
@@ -124,7 +113,7 @@ static void to_panels(const net *v, const real *parameters, real *panels, ptrdif
             if (c / LANES % threads == thread)
                 for (ptrdiff_t r = 0; r < rows; r++)
                     v_store(panels + r * LANES,
-                            load_upto(parameters + r * columns + c, columns - c, 0));
+                            v_load_upto(parameters + r * columns + c, columns - c, 0));
         parameters += rows * columns;
     }
 }
@@ -135,8 +124,8 @@ static void from_panels(const net *v, const real *panels, real *parameters, ptrd
         for (ptrdiff_t c = 0; c < columns; c += LANES, panels += rows * LANES)
             if (c / LANES % threads == thread)
                 for (ptrdiff_t r = 0; r < rows; r++)
-                    store_upto(parameters + r * columns + c, columns - c,
-                               v_load(panels + r * LANES));
+                    v_store_upto(parameters + r * columns + c, columns - c,
+                                 v_load(panels + r * LANES));
         parameters += rows * columns;
     }
 }

@@ -127,7 +127,7 @@ static void output_loss(const net *v, const batch *b, ptrdiff_t first, ptrdiff_t
         const vec loss = v->loss == PERCEPTRON_SOFTMAX    ? softmax_loss(z, y, k)
                          : v->loss == PERCEPTRON_LOGISTIC ? logistic_loss(z, y, k)
                                                           : squared_loss(z, y, k);
-        store_upto(v->losses + r, count, weigh(b, r, count, loss, z, k));
+        v_store_upto(v->losses + r, count, weigh(b, r, count, loss, z, k));
         columns_to_deltas(v, z, r, count);
     }
 }

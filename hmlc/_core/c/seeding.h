@@ -115,7 +115,7 @@ INLINE int open_few(const nearby *s, ptrdiff_t r, int32_t label, real closest) {
     const vec near = v_set(closest);
     vec open = v_set(0);
     for (ptrdiff_t t = 0; t < s->k; t += LANES) {
-        const mask is_away = v_less(near, load_lanes(apart + t, s->k - t, (real)INFINITY));
+        const mask is_away = v_less(near, v_load_upto(apart + t, s->k - t, (real)INFINITY));
         open = v_add(open, v_select(is_away, v_set(0), v_set(1)));
         const unsigned exist = s->k - t < LANES ? (1u << (s->k - t)) - 1 : ALL_LANES;
         open_to(s, r, t, exist & ~v_bits(is_away));

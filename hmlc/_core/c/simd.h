@@ -187,6 +187,18 @@ INLINE void v_store_part(real *p, ptrdiff_t count, vec a) {
         p[i] = lanes[i];
 }
 
+/* v_load_part and v_store_part, but of any count: all lanes where there are LANES or more. */
+INLINE vec v_load_upto(const real *p, ptrdiff_t count, real fill) {
+    return count >= LANES ? v_load(p) : v_load_part(p, count, fill);
+}
+
+INLINE void v_store_upto(real *p, ptrdiff_t count, vec a) {
+    if (count >= LANES)
+        v_store(p, a);
+    else
+        v_store_part(p, count, a);
+}
+
 /* Lane r = from[r * row]. */
 INLINE vec v_load_column(const real *from, ptrdiff_t row) {
     real lanes[LANES];
