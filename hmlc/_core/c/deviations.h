@@ -36,7 +36,7 @@ INLINE ptrdiff_t max_of(ptrdiff_t a, ptrdiff_t b) {
 }
 
 INLINE real *panel_at(const block *b, ptrdiff_t column) {
-    return b->panels + column / LANES * PANEL;
+    return b->panels + (size_t)column / LANES * PANEL;
 }
 
 /* Where the products for row i of S wait for the block's next strip: in the rest of the panel. */
@@ -75,7 +75,8 @@ INLINE void pack_row(int source, int is_one, const real *x, vec origin, real roo
 
 /* Packs the columns [c, c + LANES), and sums each over the rows times their roots, which makes
  * weights of them: four sums of every fourth row, the last rows in the first, then a tree. A vector
- * of X runs into the next rows; where those are not the block's, it is copied first. */
+ * of X runs into the next rows; where those are not the block's, it is copied first. The
+ * next panel's columns are asked for meanwhile. */
 INLINE void pack_columns(const block *b, int source, int is_one, ptrdiff_t c) {
     const ptrdiff_t rows = b->rows, d = b->d, step = b->step, over = c + LANES - 1;
     const ptrdiff_t whole = source == FROM_BOTH ? max_of(rows - over / d, 0) : rows;
@@ -86,6 +87,8 @@ INLINE void pack_columns(const block *b, int source, int is_one, ptrdiff_t c) {
     vec sum[4] = {v_set(0), v_set(0), v_set(0), v_set(0)};
     ptrdiff_t p = 0;
     for (; p + 4 <= whole; p += 4, x += 4 * d, root += 4 * step, panel += 4 * LANES) {
+        for (int k = 0; k < 4; k++)
+            prefetch((uintptr_t)x + (uintptr_t)(k * d + LANES) * sizeof(real));
         UNROLL
         for (int k = 0; k < 4; k++)
             pack_row(source, is_one, x + k * d, origin, root[k * step], inside, panel + k * LANES,

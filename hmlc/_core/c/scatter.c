@@ -69,10 +69,31 @@ INLINE void tile_products(int rows, int regs, const real *const left[], const re
     }
 }
 
-/* sums[l] += (double)values[l], l < count: of constant count a vector at a time. */
-INLINE void widen(const real *restrict values, ptrdiff_t count, double *restrict sums) {
-    for (ptrdiff_t l = 0; l < count; l++)
-        sums[l] += (double)values[l];
+/* The products of a strip wait for the block's next. */
+INLINE void hold_tile(int rows, int panels, const block *b, ptrdiff_t i, ptrdiff_t c,
+                      vec acc[MOST_ROWS][MOST_PANELS]) {
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int g = 0; g < panels; g++)
+            v_store(held_at(b, i + r, c + g * LANES), acc[r][g]);
+    }
+}
+
+/* S[r][l] += (double)acc[r] lane l, of the lanes that `regs` registers and `columns` hold. */
+INLINE void widen_tile(int rows, int regs, ptrdiff_t columns, ptrdiff_t m,
+                       vec acc[MOST_ROWS][MOST_PANELS], double *S) {
+    UNROLL
+    for (int r = 0; r < rows; r++) {
+        double *row = S + r * m;
+        UNROLL
+        for (int g = 0; g < panels_in(regs); g++) {
+            if (columns >= regs * REG_LANES)
+                v_add_to(row + g * LANES, regs - g * REGS, acc[r][g]);
+            else
+                v_add_part_to(row + g * LANES, columns - g * LANES, acc[r][g]);
+        }
+    }
 }
 
 /* S's rows [i, i + rows) and as many columns from c on as `regs` registers hold. */
@@ -83,37 +104,21 @@ INLINE void add_tile(int rows, int regs, const block *b, ptrdiff_t i, ptrdiff_t 
     const real *left[MOST_ROWS];
     UNROLL
     for (int r = 0; r < rows; r++) {
-        left[r] = panel_at(b, i + r) + (i + r) % LANES;
+        left[r] = panel_at(b, i + r) + (size_t)(i + r) % LANES;
         UNROLL
         for (int g = 0; g < panels; g++)
             acc[r][g] = b->before ? v_load(held_at(b, i + r, c + g * LANES)) : v_set(0);
     }
     const ptrdiff_t m = b->d + b->t;
+    /* The last of each 8: where they straddle lines, the tile to their left has had the first. */
     for (int r = 0; r < rows; r++)
         for (int g = 0; g < regs * REG_LANES; g += 8)
-            prefetch((uintptr_t)(S + (i + r) * m + c + g));
+            prefetch((uintptr_t)(S + (i + r) * m + c + g + 7));
     tile_products(rows, regs, left, panel_at(b, c), b->rows, next, acc);
-    real products[MOST_PANELS][MOST_ROWS][LANES];
-    real *out = b->after ? held_at(b, i, c) : products[0][0];
-    const ptrdiff_t stride = b->after ? PANEL : MOST_ROWS * LANES;
-    UNROLL
-    for (int r = 0; r < rows; r++) {
-        UNROLL
-        for (int g = 0; g < panels; g++)
-            v_store(out + g * stride + r * LANES, acc[r][g]);
-    }
     if (b->after)
-        return;
-    for (int r = 0; r < rows; r++)
-        for (int g = 0; g < panels; g++) {
-            const ptrdiff_t column = c + g * LANES;
-            const ptrdiff_t lanes = min_of(LANES, regs * REG_LANES - g * LANES);
-            double *row = S + (i + r) * m + column;
-            if (b->stop - column >= lanes)
-                widen(products[g][r], lanes, row);
-            else
-                widen(products[g][r], b->stop - column, row);
-        }
+        hold_tile(rows, panels, b, i, c, acc);
+    else
+        widen_tile(rows, regs, b->stop - c, m, acc, S + i * m + c);
 }
 
 /* One function for each shape of tile, so that its sums stay in registers. */
