@@ -133,7 +133,7 @@ INLINE void affine_dots(const real *X, ptrdiff_t d, const real *w, vec w_rest, c
             v_store_folded(sums + (r + i) * FOLDED, sum[i]);
         }
     }
-    v_store(out, v_add(v_sum_rows(sums), v_set(b)));
+    v_store(out, v_add(v_sum_rows(sums, FOLDED), v_set(b)));
 }
 
 /* One target. */

@@ -223,7 +223,7 @@ static void add_packed_rows(const cluster_sums *c, const real *groups, ptrdiff_t
     }
     real totals[K_MEANS_LANE_SUMS];
     for (ptrdiff_t i = 0; i < K_MEANS_LANE_SUMS; i += LANES)
-        v_store(totals + i, sum_each(c->block + i * LANES));
+        v_store(totals + i, v_sum_rows(c->block + i * LANES, LANES));
     const real *total = totals;
     for (ptrdiff_t j = 0; j < k; j++) {
         for (ptrdiff_t p = 0; p < d; p++)

@@ -1,4 +1,4 @@
-/* Rows laid across the lanes: LANES of them, a column in each vector; and sums across lanes. */
+/* Rows laid across the lanes: LANES of them, a column in each vector. */
 #ifndef HMLC_LANES_H
 #define HMLC_LANES_H
 
@@ -22,20 +22,6 @@ static inline void transpose(const real *from, ptrdiff_t row, ptrdiff_t rows, pt
             v_store(to + (c + q) * LANES, quad[q]);
         }
     }
-}
-
-/* Lane i is v_sum of the i-th of LANES vectors. */
-INLINE vec sum_each(const real *vectors) {
-    vec column[LANES];
-    UNROLL for (int c = 0; c < LANES; c += QUAD) {
-        v_transpose(vectors + c, LANES, column + c);
-    }
-    UNROLL for (int half = LANES / 2; half > 0; half /= 2) {
-        UNROLL for (int c = 0; c < half; c++) {
-            column[c] = v_add(column[c], column[c + half]);
-        }
-    }
-    return column[0];
 }
 
 #endif

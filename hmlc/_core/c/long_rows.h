@@ -220,7 +220,7 @@ static void score_rows(const long_rows *l, const real *const X[], ptrdiff_t rows
         }
     for (ptrdiff_t j = 0; j <= l->k; j++)
         v_store(l->scores + j * LANES,
-                v_add(v_sum_rows(l->sums + j * LANES * FOLDED), v_set(l->half[j])));
+                v_add(v_sum_rows(l->sums + j * LANES * FOLDED, FOLDED), v_set(l->half[j])));
 }
 
 /* The first of the largest of each row's scores; *best is that score. */

@@ -153,7 +153,7 @@ static void flush_columns(const real *sums, ptrdiff_t d, const real *inverse_sca
     real total[LANES];
     for (ptrdiff_t c = 0; c <= d; c++) {
         if (c % LANES == 0)
-            v_store(total, sum_each(sums + c * LANES));
+            v_store(total, v_sum_rows(sums + c * LANES, LANES));
         gradient[c] += c < d ? total[c % LANES] * inverse_scale[c] : total[c % LANES];
     }
 }

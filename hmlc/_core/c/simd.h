@@ -294,13 +294,14 @@ INLINE void v_store_folded(real *p, vec a) {
         STORE(p + i * REG_LANES, ADD(a.r[i], a.r[i + REGS / 2]));
 }
 
-/* Lane r = v_sum of the vector that v_store_folded left at folded + r * FOLDED. */
-INLINE vec v_sum_rows(const real *folded) {
-    vec lane[FOLDED];
-    UNROLL for (int i = 0; i < FOLDED; i += QUAD) {
-        v_transpose(folded + i, FOLDED, lane + i);
+/* Lane r is the sum of row r of LANES rows: of whole vectors where `width` is LANES, of what
+ * v_store_folded left where it is FOLDED. In either v_sum's order. */
+INLINE vec v_sum_rows(const real *rows, int width) {
+    vec lane[LANES];
+    UNROLL for (int i = 0; i < width; i += QUAD) {
+        v_transpose(rows + i, width, lane + i);
     }
-    UNROLL for (int half = FOLDED / 2; half > 0; half /= 2) {
+    UNROLL for (int half = width / 2; half > 0; half /= 2) {
         UNROLL for (int i = 0; i < half; i++) {
             lane[i] = v_add(lane[i], lane[i + half]);
         }
