@@ -181,8 +181,10 @@ typedef struct {
     real *group;       /* WIDTH x d: the packed rows */
     real *half;        /* k: -|c|^2 / 2 */
     real *tiles;       /* k x d: packed centres, relative to shift */
-    ptrdiff_t lines;   /* how many cache lines of the next group to ask for with each tile */
-    long_rows few;     /* used instead where rows are long */
+    ptrdiff_t n_tiles; /* of which the first `larger` have least + 1 centres, the others `least` */
+    ptrdiff_t least, larger;
+    ptrdiff_t lines; /* how many cache lines of the next group to ask for with each tile */
+    long_rows few;   /* used instead where rows are long */
 } search;
 
 /* Takes its arrays from `scratch` on; *rest is what is left of it. */
@@ -198,9 +200,11 @@ static search new_search(const real *shift, const real *centres, ptrdiff_t k, pt
     s.half = s.group + WIDTH * d;
     s.tiles = aligned(s.half + k);
     *rest = aligned(s.tiles + k * d);
-    const ptrdiff_t n_tiles = (k + TILE_ROWS - 1) / TILE_ROWS;
+    s.n_tiles = (k + TILE_ROWS - 1) / TILE_ROWS;
+    s.least = k / s.n_tiles;
+    s.larger = k % s.n_tiles;
     const ptrdiff_t lines = WIDTH * d * (ptrdiff_t)sizeof(real) / 64;
-    s.lines = is_short(d) ? 0 : (lines + n_tiles - 1) / n_tiles;
+    s.lines = is_short(d) ? 0 : (lines + s.n_tiles - 1) / s.n_tiles;
     fill_half(centres, k, d, s.half);
     pack_tiles(centres, k, d, s.tiles);
     return s;
@@ -231,8 +235,8 @@ static void nearest_rows(const search *s, const real *X, ptrdiff_t left, real *g
     real best[WIDTH] = {0};
     pack_group(X, left, s->d, s->shift, group);
     uintptr_t later = (uintptr_t)(X + WIDTH * s->d);
-    for (ptrdiff_t first = 0, rows; first < s->k; first += rows) {
-        rows = rows_of_tile(s->k - first);
+    for (ptrdiff_t t = 0, first = 0, rows; t < s->n_tiles; t++, first += rows) {
+        rows = s->least + (t < s->larger); /* as rows_of_tile says, whose divisions take longer */
         for (ptrdiff_t i = 0; i < s->lines; i++, later += 64)
             prefetch(later);
 #define BEST(rows)                                                                                 \
