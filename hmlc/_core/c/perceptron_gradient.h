@@ -74,7 +74,7 @@ typedef struct {
 } left_side;
 
 /* `count` rows of the gradient, of A and `regs` registers of delta, summed in order of rows. */
-INLINE void gradient_tile(int count, int regs, int is_listed, left_side A, const real *delta,
+INLINE void gradient_tile(int count, int regs, int is_listed, const left_side *A, const real *delta,
                           ptrdiff_t stride, vec sum[]) {
     const int panels = panels_in(regs);
     vec acc[TILE_VECTORS];
@@ -82,18 +82,19 @@ INLINE void gradient_tile(int count, int regs, int is_listed, left_side A, const
     for (int t = 0; t < count * panels; t++)
         acc[t] = v_set(0);
     if (is_listed)
-        columns_fma(count, regs, A.inputs, A.first, delta, stride, A.some.used, A.some.count, acc);
+        columns_fma(count, regs, A->inputs, A->first, delta, stride, A->some.used, A->some.count,
+                    acc);
     else
-        wide_fma(count, regs, A.panel, 1, LANES, delta, stride, A.some.count, acc);
+        wide_fma(count, regs, A->panel, 1, LANES, delta, stride, A->some.count, acc);
     UNROLL
     for (int t = 0; t < count * panels; t++)
         sum[t] = acc[t];
 }
 
 /* Each by itself, for the same reason as those of the values. */
-typedef void (*summer)(left_side A, const real *delta, ptrdiff_t stride, vec sum[]);
+typedef void (*summer)(const left_side *A, const real *delta, ptrdiff_t stride, vec sum[]);
 #define GRADIENT_TILE(name, rows, regs, is_listed)                                                 \
-    static void name(left_side A, const real *delta, ptrdiff_t stride, vec sum[]) {                \
+    static void name(const left_side *A, const real *delta, ptrdiff_t stride, vec sum[]) {         \
         gradient_tile(rows, regs, is_listed, A, delta, stride, sum);                               \
     }
 GRADIENT_TILE(gradient_half, GRADIENT_ROWS, WIDE / 2, 0)
@@ -112,8 +113,8 @@ static const summer gradient_listed_tiles[] = {gradient_listed_1, gradient_liste
 /* Gives `count` rows of a block's gradient from its row i on, with the columns of `panels` panels
  * from c on, as `summed` makes them from A, whose rows begin with the layer's row `start`. */
 INLINE void give_gradient(const net *v, block b, ptrdiff_t start, ptrdiff_t i, ptrdiff_t c,
-                          ptrdiff_t count, ptrdiff_t panels, summer summed, left_side A, taker take,
-                          const void *to) {
+                          ptrdiff_t count, ptrdiff_t panels, summer summed, const left_side *A,
+                          taker take, const void *to) {
     const ptrdiff_t first = b.i + i, last = least(first + count, least(b.i + LANES, v->size[b.l]));
     vec sum[TILE_VECTORS];
     if (last <= first)
@@ -148,7 +149,7 @@ INLINE void listed_gradient(const net *v, ptrdiff_t rows, block b, taker take, c
         for (int t = 0; t < LISTED_TILES; t++) {
             const ptrdiff_t i = t * LISTED_ROWS, start = least(b.i + i, v->size[0] - LISTED_ROWS);
             const left_side A = {NULL, v->inputs, start, lists[t]};
-            give_gradient(v, b, start, i, c, LISTED_ROWS, LISTED_PANELS, listed, A, take, to);
+            give_gradient(v, b, start, i, c, LISTED_ROWS, LISTED_PANELS, listed, &A, take, to);
         }
     }
 }
@@ -168,8 +169,8 @@ INLINE void weight_gradient(const net *v, ptrdiff_t rows, block b, taker take, c
             const ptrdiff_t i = t * GRADIENT_ROWS;
             const summer some =
                 t + 1 < GRADIENT_TILES ? gradient_tiles[part] : gradient_rest_tiles[part];
-            give_gradient(v, b, b.i + i, i, c, GRADIENT_ROWS, TILE_PANELS, some,
-                          (left_side){panel + i, NULL, 0, {NULL, rows}}, take, to);
+            const left_side A = {panel + i, NULL, 0, {NULL, rows}};
+            give_gradient(v, b, b.i + i, i, c, GRADIENT_ROWS, TILE_PANELS, some, &A, take, to);
         }
     }
 }
