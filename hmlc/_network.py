@@ -25,7 +25,7 @@ Vector = NDArray[np.float64]
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 LOSSES = ("squared", "softmax", "logistic")
 
-CALL_FLOPS = 3e9
+CALL_FLOPS = 1e10
 """Batches are handed to a kernel in pieces of about this work, so that Ctrl-C is answered."""
 TEAM_FLOPS = 3_000_000
 """A batch's work for which another thread is worth meeting it twice; measured."""
