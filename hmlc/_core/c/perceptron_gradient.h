@@ -43,14 +43,12 @@ static void transpose_block(const net *v, block b) {
     if (b.l == 0)
         return;
     const ptrdiff_t in = v->size[b.l], out = v->size[b.l + 1];
-    const ptrdiff_t last = least(b.c + b.panels * LANES, out);
+    const ptrdiff_t last = least(b.c + b.panels * LANES, out), rows = least(LANES, in - b.i);
     const real *from = weights_of(v, b.l) + b.i * LANES;
     real *to = v->transposed + perceptron_transposed(v->size, b.l, LANES);
     to += b.i / LANES * out * LANES;
-    for (ptrdiff_t o = b.c; o < last; o++)
-        for (ptrdiff_t i = 0; i < LANES; i++)
-            to[o * LANES + i] =
-                i < in - b.i ? from[(o / LANES * (in + 1) + i) * LANES + o % LANES] : 0;
+    for (ptrdiff_t o = b.c; o < last; o += LANES)
+        transpose(from + o * (in + 1), LANES, rows, least(LANES, last - o), to + o * LANES);
 }
 
 /* What takes the gradient of LANES weights: row i of the block's layer, from its column c on. */

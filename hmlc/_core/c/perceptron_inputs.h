@@ -37,6 +37,7 @@ INLINE ahead rows_ahead(const net *v, const batch *b, ptrdiff_t r) {
     for (int i = 0; i < TILE_ROWS; i++) {
         const ptrdiff_t row = row_of(b, least(r + i, b->known - 1));
         prefetch((uintptr_t)(b->Y + row * v->size[v->layers]));
+        prefetch((uintptr_t)(b->Y + (row + 1) * v->size[v->layers] - 1));
         a.row[i] = b->X + row * v->size[0];
     }
     return a;

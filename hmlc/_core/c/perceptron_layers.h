@@ -13,6 +13,7 @@
 #ifndef HMLC_PERCEPTRON_LAYERS_H
 #define HMLC_PERCEPTRON_LAYERS_H
 
+#include "lanes.h"
 #include "tile.h"
 #include "vmath.h"
 

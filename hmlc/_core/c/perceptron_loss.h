@@ -13,9 +13,7 @@ static void outputs_to_columns(const net *v, ptrdiff_t r, ptrdiff_t count, real 
     const ptrdiff_t k = v->size[v->layers];
     const real *panel = values_of(v, v->layers) + r * LANES;
     for (ptrdiff_t c = 0; c < k; c += LANES, panel += v->stride)
-        for (ptrdiff_t i = 0; i < LANES; i++)
-            for (ptrdiff_t j = 0; j < least(LANES, k - c); j++)
-                columns[(c + j) * LANES + i] = i < count ? panel[i * LANES + j] : 0;
+        transpose(panel, LANES, count, least(LANES, k - c), columns + c * LANES);
 }
 
 /* Columns into the deltas of rows [r, r + count); 0 past the last column. */
