@@ -10,7 +10,8 @@ import threading
 
 from hmlc import _passes
 
-AWAKE_SECONDS = 50e-6
+AWAKE_SECONDS = 300e-6
+"""Longer than a caller is held up between calls: to fall asleep too soon costs several of them."""
 
 
 class _Helper:
