@@ -187,22 +187,19 @@ INLINE void v_store_part(real *p, ptrdiff_t count, vec a) {
         p[i] = lanes[i];
 }
 
-/* sums[l] += (double)lane l of the first `regs` registers. */
-INLINE void v_add_to(double *sums, int regs, vec a) {
-#if HMLC_REAL_BITS == 64
-    EACH if (i < regs) STORE(sums + i * REG_LANES, ADD(LOAD(sums + i * REG_LANES), a.r[i]));
-#else
-    real lanes[LANES];
-    v_store(lanes, a);
-    for (int l = 0; l < LANES && l < regs * REG_LANES; l++)
-        sums[l] += (double)lanes[l];
-#endif
-}
+/* sums[l] += (double)lane l, l < count; and the same of the first `regs` registers. */
 INLINE void v_add_part_to(double *sums, ptrdiff_t count, vec a) {
     real lanes[LANES];
     v_store(lanes, a);
     for (ptrdiff_t l = 0; l < LANES && l < count; l++)
         sums[l] += (double)lanes[l];
+}
+INLINE void v_add_to(double *sums, int regs, vec a) {
+#if HMLC_REAL_BITS == 64
+    EACH if (i < regs) STORE(sums + i * REG_LANES, ADD(LOAD(sums + i * REG_LANES), a.r[i]));
+#else
+    v_add_part_to(sums, regs * REG_LANES, a);
+#endif
 }
 
 /* v_load_part and v_store_part, but of any count: all lanes where there are LANES or more. */
